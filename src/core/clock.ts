@@ -1,0 +1,48 @@
+/**
+ * Time as every store sees it: milliseconds since the epoch, from a function that a test may replace.
+ *
+ * @module
+ */
+
+/** A clock: milliseconds since the epoch. `Date.now` is one. */
+export type Clock = () => number;
+
+/** Whether a moment has come; no moment never comes. */
+export function isPast(expiresAt: number | undefined, now: Clock): boolean {
+  return expiresAt !== undefined && expiresAt <= now();
+}
+
+/** How many calls may see the same moment, at most: a loop that never lets a timer run must not stop the clock. */
+const CALLS_PER_LOOK = 64;
+
+let moment = 0;
+let callsLeft = 0;
+let isTicking = false;
+
+function look(): number {
+  moment = Date.now();
+  callsLeft = CALLS_PER_LOOK;
+  if (!isTicking) {
+    isTicking = true;
+    const timer: unknown = setTimeout(() => {
+      isTicking = false;
+      callsLeft = 0;
+    }, 1);
+    // A clock is no reason for a process to stay.
+    if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    else (globalThis as { Deno?: { unrefTimer(id: unknown): void } }).Deno?.unrefTimer(timer);
+  }
+  return moment;
+}
+
+/**
+ * A clock for hot paths, about 1 ms coarse: it looks at `Date.now()` once per millisecond or 64 calls, because a look
+ * costs more than finding an entry in memory. While one task blocks the event loop its time may stand still, as it does on
+ * Cloudflare Workers.
+ */
+export const coarseNow: Clock = isWorkerd() ? Date.now : () => callsLeft-- > 0 ? moment : look();
+
+// There a timer belongs to a request and may be lost with it; and its `Date.now()` is cheap.
+function isWorkerd(): boolean {
+  return globalThis.navigator?.userAgent === "Cloudflare-Workers";
+}

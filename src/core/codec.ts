@@ -1,0 +1,46 @@
+/**
+ * How a value becomes what a backend keeps, and comes back equal.
+ *
+ * @module
+ */
+
+import type { Awaitable } from "./awaitable.ts";
+
+/** What the outside world may want to know of encoded values: the ending of a file, the headers of an object. */
+export interface Format {
+  /** Media type (RFC 9110 §8.3), such as `application/json`. */
+  readonly contentType?: string | undefined;
+  /** Content coding (RFC 9110 §8.4), such as `gzip`. */
+  readonly contentEncoding?: string | undefined;
+  /** Ending of a file's name with its dot, such as `.json` or `.json.gz`; empty for none. */
+  readonly extension?: string | undefined;
+}
+
+/**
+ * A pair of functions that are each other's inverse: `decode(encode(value))` equals `value`, or `encode` refuses.
+ *
+ * To implement one: `encode` throws a `TypeError` for a value that it cannot keep; `decode` throws anything for what it
+ * did not write, which reaches the caller as `StoreError` `corrupt`. Neither changes what it is given, and no message
+ * quotes it.
+ */
+export interface Codec<V, Raw = Uint8Array> extends Format {
+  /** What messages call it: `json`, `json+gzip`. */
+  readonly name: string;
+  /** The value as the backend keeps it. */
+  encode(value: V): Awaitable<Raw>;
+  /** The value again. */
+  decode(raw: Raw): Awaitable<V>;
+  /**
+   * For a codec from bytes to bytes: the same two functions as streams. Other codecs have none, and streams of a store
+   * carry the bytes as they are.
+   */
+  readonly streams?: ByteStreams | undefined;
+}
+
+/** A codec from bytes to bytes as streams. */
+export interface ByteStreams {
+  /** A stream that encodes. */
+  encode(): TransformStream<Uint8Array, Uint8Array>;
+  /** A stream that decodes. */
+  decode(): TransformStream<Uint8Array, Uint8Array>;
+}

@@ -1,0 +1,88 @@
+/**
+ * How long an entry lives. A `ttl` becomes an absolute `expiresAt` once, in the outermost store, so that neither latency
+ * nor retries stretch it.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+
+/** A length of time in fields that add up: `{ hours: 1, minutes: 30 }`. */
+export interface Duration {
+  /** 7 days each. */
+  readonly weeks?: number;
+  /** 24 hours each. */
+  readonly days?: number;
+  /** 60 minutes each. */
+  readonly hours?: number;
+  /** 60 seconds each. */
+  readonly minutes?: number;
+  /** 1,000 milliseconds each. */
+  readonly seconds?: number;
+  /** Milliseconds. */
+  readonly milliseconds?: number;
+}
+
+/** How long an entry lives: one of the two fields, or neither. */
+export interface Lifetime {
+  /** Milliseconds from now, or a {@linkcode Duration}. `0` and less: expired already. `Infinity`: never expires. */
+  readonly ttl?: number | Duration | undefined;
+  /** Milliseconds since the epoch. `Infinity`: never expires. */
+  readonly expiresAt?: number | undefined;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  weeks: 604_800_000,
+  days: 86_400_000,
+  hours: 3_600_000,
+  minutes: 60_000,
+  seconds: 1000,
+  milliseconds: 1,
+};
+
+/**
+ * A length of time in milliseconds.
+ *
+ * @throws {TypeError} If it is neither a number nor made of the fields of a {@linkcode Duration}.
+ * @throws {RangeError} If it is `NaN`.
+ */
+export function toMilliseconds(duration: number | Duration, name = "ttl"): number {
+  let total: unknown = duration;
+  if (typeof duration === "object" && duration !== null) {
+    const fields = Object.entries(duration);
+    total = fields.length === 0 ? undefined : 0;
+    for (const [unit, amount] of fields) {
+      const size = UNITS[unit];
+      if (size === undefined || typeof amount !== "number") {
+        throw new TypeError(`Cannot read ${name}: "${unit}" is not a field of a duration or not a number`);
+      }
+      total = (total as number) + amount * size;
+    }
+  }
+  if (typeof total !== "number") throw new TypeError(`Cannot read ${name}: it must be milliseconds or a duration`);
+  if (Number.isNaN(total)) throw new RangeError(`Cannot read ${name}: it is NaN`);
+  return total;
+}
+
+/** The moment of what has expired already, whatever the clock says. */
+export const EXPIRED = -Infinity;
+
+/**
+ * The moment an entry expires: `undefined` for never, {@linkcode EXPIRED} if that has passed.
+ *
+ * @throws {TypeError} If both fields are given, or one is no time.
+ * @throws {RangeError} If a time is `NaN`.
+ */
+export function toExpiresAt(lifetime: Lifetime | undefined, defaultTtl: number, now: Clock): number | undefined {
+  let ttl: unknown = lifetime?.ttl;
+  const expiresAt = lifetime?.expiresAt;
+  if (expiresAt !== undefined) {
+    if (ttl !== undefined) throw new TypeError("Cannot take both ttl and expiresAt");
+    ttl = toMilliseconds(expiresAt, "expiresAt") - now();
+    return ttl === Infinity ? undefined : (ttl as number) > 0 ? expiresAt : EXPIRED;
+  }
+  if (ttl === undefined) ttl = defaultTtl;
+  // NaN is not above 0 either, and finds its error in the slower path.
+  const length = typeof ttl === "number" && ttl > 0 ? ttl : toMilliseconds(ttl as number | Duration);
+  return length === Infinity ? undefined : length > 0 ? now() + length : EXPIRED;
+}
