@@ -62,7 +62,9 @@ export function unframe(bytes: Uint8Array): Framed {
   if (bytes[0] !== MAGIC_0 || bytes[1] !== MAGIC_1) return { payload: bytes };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = bytes.length > 2 ? view.getUint8(2) : 255;
-  if (flags > (HAS_EXPIRES_AT | HAS_KEY)) throw new RangeError("Cannot read frame: it is cut off or of an unknown kind");
+  if (flags > (HAS_EXPIRES_AT | HAS_KEY)) {
+    throw new RangeError("Cannot read frame: it is cut off or of an unknown kind");
+  }
   let at = 3;
   let expiresAt: number | undefined;
   let key: string | undefined;

@@ -7,7 +7,15 @@
  * @module
  */
 
-import type { Backend, Entry, ListOptions, PrefixOptions, ReadOptions, RemoveOptions, WriteOptions } from "./backend.ts";
+import type {
+  Backend,
+  Entry,
+  ListOptions,
+  PrefixOptions,
+  ReadOptions,
+  RemoveOptions,
+  WriteOptions,
+} from "./backend.ts";
 import { type Clock, coarseNow } from "./clock.ts";
 
 /** How a {@linkcode MapBackend} behaves. */

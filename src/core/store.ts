@@ -5,7 +5,7 @@
  */
 
 import { abortable, type Awaitable, isPending } from "./awaitable.ts";
-import type { Backend, ByteBackend, CallOptions, Entry, PrefixOptions, ListOptions, WriteOptions } from "./backend.ts";
+import type { Backend, ByteBackend, CallOptions, Entry, ListOptions, PrefixOptions, WriteOptions } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import type { Codec } from "./codec.ts";
 import { concurrently } from "./concurrently.ts";
@@ -96,7 +96,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
       const value = this.#atHand.readSync!(key);
       if (value !== undefined) return value;
     }
-    this.#check("read", options, key);
+    this.#checkKey("read", key, options);
     const entry = this.#backend.read(key, options);
     return (isPending(entry) ? await abortable(entry, options?.signal) : entry)?.value;
   }
@@ -114,20 +114,20 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** The value with all that is known about it, or `undefined` if the key is absent. */
   async entry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    this.#check("read", options, key);
+    this.#checkKey("read", key, options);
     return await abortable(this.#backend.read(key, { ...options, details: true }), options?.signal);
   }
 
   /** Whether the key is there; does not count as a use of it. */
   async has(key: string, options?: CallOptions): Promise<boolean> {
-    this.#check("read", options, key);
+    this.#checkKey("read", key, options);
     if (this.#backend.has) return await abortable(this.#backend.has(key, options), options?.signal);
     return (await abortable(this.#backend.read(key, options), options?.signal)) !== undefined;
   }
 
   /** Writes the value; resolves to the store. */
   async set(key: string, value: V, options?: SetOptions): Promise<this> {
-    this.#check("write", options, key);
+    this.#checkKey("write", key, options);
     this.#checkValue(value);
     const expiresAt = this.#expiresAt(options, key);
     if (this.#atHand !== undefined && expiresAt !== EXPIRED) {
@@ -141,7 +141,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** Writes the value only if the key is absent; atomic where `supports.create`. */
   async add(key: string, value: V, options?: SetOptions): Promise<boolean> {
-    this.#check("write", options, key);
+    this.#checkKey("write", key, options);
     this.#checkValue(value);
     if (!this.#backend.supports.create && await this.has(key, options)) return false;
     const condition = this.#backend.supports.create ? "absent" : undefined;
@@ -154,7 +154,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.swap`.
    */
   async replace(key: string, value: V, options: SetOptions & { readonly version: string }): Promise<boolean> {
-    this.#check("write", options, key);
+    this.#checkKey("write", key, options);
     this.#checkValue(value);
     this.#need("swap", "replace", key);
     const { version } = options;
@@ -173,7 +173,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     compute: (value: V | undefined, key: string) => Awaitable<V | undefined>,
     options?: SetOptions,
   ): Promise<V | undefined> {
-    this.#check("write", options, key);
+    this.#checkKey("write", key, options);
     return await this.#turns.run(key, async () => {
       const { create, swap } = this.#backend.supports;
       for (let attempt = 0;; attempt++) {
@@ -220,13 +220,13 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** Removes the key; whether it was there. */
   async delete(key: string, options?: CallOptions): Promise<boolean> {
-    this.#check("remove", options, key);
+    this.#checkKey("remove", key, options);
     return await abortable(this.#backend.remove(key, options), options?.signal);
   }
 
   /** Reads and removes the key; of several callers one gets the value. */
   async take(key: string, options?: CallOptions): Promise<V | undefined> {
-    this.#check("remove", options, key);
+    this.#checkKey("remove", key, options);
     const { signal } = options ?? {};
     if (this.#backend.take) return (await abortable(this.#backend.take(key, options), signal))?.value;
     for (;;) {
@@ -244,7 +244,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * was one.
    */
   async touch(key: string, ttl: number | Duration, options?: CallOptions): Promise<boolean> {
-    this.#check("touch", options, key);
+    this.#checkKey("touch", key, options);
     const expiresAt = this.#expiresAt({ ttl }, key);
     const { signal } = options ?? {};
     if (expiresAt === EXPIRED) return await this.delete(key, options);
@@ -293,8 +293,9 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     const { signal } = options ?? {};
     if (keys.length === 0) return this;
     if (expiresAt === EXPIRED) await this.deleteMany(keys, options);
-    else if (this.#backend.writeMany) await abortable(this.#backend.writeMany(values, { ...options, expiresAt }), signal);
-    else {
+    else if (this.#backend.writeMany) {
+      await abortable(this.#backend.writeMany(values, { ...options, expiresAt }), signal);
+    } else {
       await concurrently(values, async ([key, value]) => {
         await abortable(this.#backend.write(key, value, { ...options, expiresAt }), signal);
       }, options);
@@ -395,7 +396,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.stream`.
    */
   async readable(key: string, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
-    this.#check("read", options, key);
+    this.#checkKey("read", key, options);
     this.#need("stream", "read", key);
     return await abortable(this.#backend.readable!(key, options), options?.signal);
   }
@@ -406,7 +407,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.stream`.
    */
   async writable(key: string, options?: SetOptions): Promise<WritableStream<Uint8Array>> {
-    this.#check("write", options, key);
+    this.#checkKey("write", key, options);
     this.#need("stream", "write", key);
     const expiresAt = this.#expiresAt(options, key);
     return await abortable(this.#backend.writable!(key, { ...options, expiresAt }), options?.signal);
@@ -449,15 +450,26 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return count;
   }
 
-  #write(key: string, value: V, options?: SetOptions, condition?: WriteOptions["condition"]): Awaitable<string | boolean> {
-    if (options === undefined && condition === undefined && this.#ttl === Infinity) return this.#backend.write(key, value);
+  #write(
+    key: string,
+    value: V,
+    options?: SetOptions,
+    condition?: WriteOptions["condition"],
+  ): Awaitable<string | boolean> {
+    if (options === undefined && condition === undefined && this.#ttl === Infinity) {
+      return this.#backend.write(key, value);
+    }
     const expiresAt = this.#expiresAt(options, key);
     if (expiresAt === EXPIRED) return this.#writeExpired(key, condition, options?.signal);
     return this.#backend.write(key, value, { ...options, expiresAt, condition });
   }
 
   // What is expired already is not worth a round trip with a value; servers differ on what a lifetime of 0 means.
-  #writeExpired(key: string, condition: WriteOptions["condition"], signal: AbortSignal | undefined): Awaitable<boolean> {
+  #writeExpired(
+    key: string,
+    condition: WriteOptions["condition"],
+    signal: AbortSignal | undefined,
+  ): Awaitable<boolean> {
     if (condition === "absent") return this.has(key, { signal }).then((found) => !found);
     const removed = this.#backend.remove(key, { signal, condition });
     return condition ? removed : isPending(removed) ? removed.then(() => true) : true;
@@ -470,13 +482,13 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return expiresAt;
   }
 
-  #check(operation: string, options?: CallOptions, key?: string): void {
-    if (this.#closed) throw this.#error("closed", operation, key);
+  #check(operation: string, options?: CallOptions): void {
+    if (this.#closed) throw this.#error("closed", operation);
     options?.signal?.throwIfAborted();
-    if (key !== undefined) this.#checkKey(operation, key);
   }
 
-  #checkKey(operation: string, key: string): void {
+  #checkKey(operation: string, key: string, options?: CallOptions): void {
+    this.#check(operation, options);
     if (typeof key !== "string") throw new TypeError(`Cannot ${operation}: a key must be a string`);
     const { maxKeyBytes = Infinity } = this.#backend;
     const reason = !key.isWellFormed()

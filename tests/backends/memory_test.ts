@@ -1,0 +1,72 @@
+import { test } from "node:test";
+import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { memory } from "../../src/backends/memory.ts";
+import { Store } from "../../src/core/store.ts";
+import { FakeClock } from "../../src/testing/fake_clock.ts";
+import { checkStoreLaws } from "../support/laws.ts";
+
+checkStoreLaws("memory (BK-13)", memory().supports, {
+  make: (clock) => {
+    const backend = memory<unknown>({ now: clock.now });
+    return { open: () => backend };
+  },
+});
+
+checkStoreLaws("memory with clone", memory().supports, {
+  make: (clock) => {
+    const backend = memory<unknown>({ now: clock.now, clone: true });
+    return { open: () => backend };
+  },
+});
+
+test("memory() keeps references, as a Map does (DD-50)", async () => {
+  const store = new Store<{ name: string }>(memory());
+  const ada = { name: "Ada" };
+  await store.set("ada", ada);
+  assertStrictEquals(await store.get("ada"), ada);
+});
+
+test("memory() with clone hands out copies", async () => {
+  const store = new Store<{ tags: string[] }>(memory({ clone: true }));
+  const given = { tags: ["a"] };
+  await store.set("key", given);
+  given.tags.push("b");
+  const got = await store.getOrThrow("key");
+  assertEquals(got, { tags: ["a"] });
+  got.tags.push("c");
+  assertEquals(await store.get("key"), { tags: ["a"] });
+  assertEquals((await store.take("key"))?.tags, ["a"]);
+});
+
+test("memory() uses the map it is given, and sees what is changed past it", async () => {
+  const map = new Map([["a", 1]]);
+  const store = new Store(memory({ map }));
+  assertEquals(await store.get("a"), 1);
+  await store.set("b", 2, { ttl: 1000 });
+  assertEquals(map.get("b"), 2);
+  const version = (await store.entry("a"))!.version!;
+  map.set("a", 5);
+  assertEquals(await store.replace("a", 6, { version }), false);
+  assertNotEquals((await store.entry("a"))!.version, version);
+});
+
+test("keys of a memory store come in the order of a Map", async () => {
+  const store = new Store(new Map<string, number>());
+  for (const key of ["b", "a", "c"]) await store.set(key, 1);
+  await store.set("b", 2);
+  assertEquals(await Array.fromAsync(store.keys()), ["b", "a", "c"]);
+});
+
+test("expired entries that nobody reads leave memory as others are written", async () => {
+  const clock = new FakeClock();
+  const map = new Map<string, number>();
+  const store = new Store(memory({ map, now: clock.now }));
+  for (let index = 0; index < 1000; index++) await store.set(`old${index}`, index, { ttl: 1 });
+  clock.advance(1);
+  for (let index = 0; index < 10_000; index++) await store.set(`new${index % 100}`, index, { ttl: 60_000 });
+  assertEquals(map.size, 100);
+});
+
+test("memory() refuses unknown options", () => {
+  assertThrows(() => memory({ max: 5 } as object), TypeError, "max");
+});
