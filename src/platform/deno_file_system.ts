@@ -1,0 +1,167 @@
+/**
+ * Files through `Deno.*`.
+ *
+ * @module
+ */
+
+import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
+
+/** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
+interface DenoItem {
+  readonly name: string;
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly isSymlink: boolean;
+  readonly size: number;
+  readonly mtime: Date | null;
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
+/** The part of `Deno.FsFile` in use. */
+interface DenoFile {
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  stat(): Promise<DenoItem>;
+  sync(): Promise<void>;
+  close(): void;
+}
+
+/** The part of `Deno` in use, declared here so that other runtimes can check the file. */
+interface DenoFiles {
+  readonly build: { readonly os: string };
+  lstatSync(path: string): DenoItem;
+  readFile(path: string): Promise<Uint8Array>;
+  writeFile(path: string, bytes: Uint8Array, options: { createNew: boolean }): Promise<void>;
+  open(path: string, options: { read?: boolean; write?: boolean; createNew?: boolean }): Promise<DenoFile>;
+  rename(from: string, to: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  mkdir(path: string): Promise<void>;
+  readDir(path: string): AsyncIterable<DenoItem>;
+}
+
+const PAGE = 1024;
+
+/** The files of the machine, for Deno. */
+export function denoFileSystem(): FileSystem {
+  const { Deno } = globalThis as unknown as { Deno: DenoFiles };
+
+  const look = (path: string): FileInfo | undefined => {
+    try {
+      return infoOf(Deno.lstatSync(path));
+    } catch (error) {
+      const { code } = withCode(error);
+      if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+      throw error;
+    }
+  };
+  // Deno cannot refuse links while opening. The look costs a tenth of the reading; a link that takes the path between
+  // the two is followed.
+  const refuseLink = (path: string): void => {
+    let item: DenoItem;
+    try {
+      item = Deno.lstatSync(path);
+    } catch (error) {
+      throw withCode(error);
+    }
+    if (!item.isFile) throw fileError(item.isDirectory ? "EISDIR" : "ELOOP", path);
+  };
+
+  return {
+    look,
+    async readFile(path) {
+      refuseLink(path);
+      return await coded(Deno.readFile(path));
+    },
+    async open(path) {
+      refuseLink(path);
+      const file = await coded(Deno.open(path, { read: true }));
+      return {
+        read: async (into) => await coded(file.read(into)) ?? 0,
+        look: async () => infoOf(await coded(file.stat())),
+        // deno-lint-ignore require-await
+        close: async () => file.close(),
+      };
+    },
+    async writeFile(path, bytes, sync) {
+      if (!sync) return await coded(Deno.writeFile(path, bytes, { createNew: true }));
+      const file = await this.create(path);
+      try {
+        await file.write(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    },
+    async create(path) {
+      const file = await coded(Deno.open(path, { write: true, createNew: true }));
+      return {
+        async write(bytes) {
+          for (let at = 0; at < bytes.length;) at += await coded(file.write(bytes.subarray(at)));
+        },
+        sync: () => coded(file.sync()),
+        // deno-lint-ignore require-await
+        close: async () => file.close(),
+      };
+    },
+    rename: (from, to) => coded(Deno.rename(from, to)),
+    link: (from, to) => coded(Deno.link(from, to)),
+    async removeFile(path) {
+      // `Deno.remove` takes empty folders too.
+      if (look(path)?.kind === "folder") throw fileError("EISDIR", path);
+      await coded(Deno.remove(path));
+    },
+    makeFolder: (path) => coded(Deno.mkdir(path)),
+    async removeFolder(path) {
+      const kind = look(path)?.kind ?? "folder";
+      if (kind !== "folder") throw fileError("ENOTDIR", path);
+      await coded(Deno.remove(path));
+    },
+    async syncFolder(path) {
+      // Windows cannot open folders, and keeps names in its journal by itself.
+      if (Deno.build.os === "windows") return;
+      const file = await coded(Deno.open(path, { read: true }));
+      try {
+        await coded(file.sync());
+      } finally {
+        file.close();
+      }
+    },
+    async *items(path) {
+      let page: FolderItem[] = [];
+      try {
+        for await (const item of Deno.readDir(path)) {
+          if (page.push({ name: item.name, kind: kindOf(item) }) < PAGE) continue;
+          yield page;
+          page = [];
+        }
+      } catch (error) {
+        throw withCode(error);
+      }
+      yield page;
+    },
+  };
+}
+
+function kindOf(item: DenoItem): FileKind {
+  return item.isFile ? "file" : item.isDirectory ? "folder" : item.isSymlink ? "link" : "other";
+}
+
+function infoOf(item: DenoItem): FileInfo {
+  const { size, mtime, dev, ino } = item;
+  return { kind: kindOf(item), size, modifiedAt: mtime?.getTime() ?? 0, id: ino ? `${dev}:${ino}` : "" };
+}
+
+function coded<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw withCode(error);
+  });
+}
+
+// Refusals by Deno's own permissions have a name, but no code.
+function withCode(error: unknown): Error & { code: string } {
+  const failure = error as Error & { code: string };
+  if (failure.code === undefined && /^(NotCapable|PermissionDenied)$/.test(failure.name)) failure.code = "EACCES";
+  return failure;
+}
