@@ -8,8 +8,6 @@
 export interface TestCase {
   /** The titles from the outermost suite to the test, joined by ` > `. */
   readonly title: string;
-  /** The file, if the runtime names it. */
-  readonly file?: string | undefined;
   readonly outcome: "passed" | "failed" | "skipped";
   /** Why it failed or was skipped, if the runtime says so. */
   readonly reason?: string | undefined;
@@ -22,7 +20,7 @@ const ATTRIBUTE = /([\w:-]+)="([^"]*)"/g;
 export function parseJunit(xml: string): TestCase[] {
   const suites: string[] = [];
   const cases: TestCase[] = [];
-  let open: { title: string; file?: string | undefined; outcome: TestCase["outcome"]; reason?: string } | undefined;
+  let open: { title: string; outcome: TestCase["outcome"]; reason?: string } | undefined;
 
   for (const [, closing, tag, attributeText = "", selfClosing, text = ""] of xml.matchAll(TAG)) {
     const attributes = new Map(
@@ -36,7 +34,7 @@ export function parseJunit(xml: string): TestCase[] {
     } else if (tag === "testcase") {
       if (!closing) {
         const title = [...suites, attributes.get("name") ?? ""].filter((part) => part !== "").join(" > ");
-        open = { title, file: fileOf(attributes), outcome: "passed" };
+        open = { title, outcome: "passed" };
       }
       if (open && (closing || selfClosing)) {
         cases.push(open);
@@ -44,11 +42,22 @@ export function parseJunit(xml: string): TestCase[] {
       }
     } else if (open && !closing) {
       open.outcome = tag === "skipped" ? "skipped" : "failed";
-      const reason = [attributes.get("message"), unescape(text).trim()].filter(Boolean).join("\n");
+      const message = (attributes.get("message") ?? "").replace(/^Uncaught /, "");
+      const details = unescape(text).trim();
+      const reason = details.includes(message) ? details : `${message}\n${details}`.trim();
       if (reason) open.reason = reason;
     }
   }
   return cases.filter((one) => !isContainer(one, cases)).map(withReasonFromTitle);
+}
+
+/** The test files that a report names; Node names none. */
+export function filesIn(xml: string): Set<string> {
+  const names = Array.from(
+    xml.matchAll(/<test(?:suite|case)\b[^>]*?\b(?:file|classname)="([^"]*)"/g),
+    ([, name]) => name,
+  );
+  return new Set(names.filter((name) => name?.endsWith("_test.ts")).map((name) => name!.replace(/^\.\//, "")));
 }
 
 /** Deno lists a suite like a test, in front of its steps. One that failed on its own account counts. */
@@ -62,11 +71,6 @@ function isContainer(one: TestCase, cases: readonly TestCase[]): boolean {
 function withReasonFromTitle(one: TestCase): TestCase {
   const reason = / \[skipped: (.*)\]$/.exec(one.title)?.[1];
   return one.outcome === "skipped" && reason ? { ...one, reason } : one;
-}
-
-function fileOf(attributes: ReadonlyMap<string, string>): string | undefined {
-  const file = attributes.get("file") ?? attributes.get("classname");
-  return isFile(file) ? file?.replace(/^\.\//, "") : undefined;
 }
 
 function isFile(name: string | undefined): boolean {

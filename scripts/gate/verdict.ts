@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseJunit, type TestCase } from "./junit.ts";
+import { filesIn, parseJunit, type TestCase } from "./junit.ts";
 
 /** What one runtime left behind. */
 export interface Run {
@@ -30,7 +30,7 @@ export function judge({ report, code, output, files }: Run): TestCase[] {
     cases.push({ title, outcome: "failed", reason: lastLines(output) });
   };
 
-  const named = new Set(cases.map(({ file }) => file).filter((file) => file !== undefined));
+  const named = filesIn(report ?? "");
   if (named.size > 0) {
     for (const file of files) if (!named.has(file)) broken(`${file} ran no test`);
   }
