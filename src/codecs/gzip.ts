@@ -1,0 +1,52 @@
+/**
+ * gzip (RFC 1952) around bytes.
+ *
+ * @module
+ */
+
+import type { Codec } from "../core/codec.ts";
+import { checkOptions } from "../core/options.ts";
+import { portableCompression } from "../core/portable_compression.ts";
+import { checkCompression, compressed } from "../core/zlib.ts";
+
+/** What {@linkcode gzip} is told. */
+export interface GzipOptions {
+  /** From 0, none, to 9, smallest. @default {6} */
+  readonly level?: number | undefined;
+  /** The most bytes that decoding may give; beyond it `too-large`. @default {Infinity} */
+  readonly maxBytes?: number | undefined;
+}
+
+/**
+ * Bytes as gzip, which every HTTP client and every command line can read.
+ *
+ * Without `node:zlib` it stands on `CompressionStream`, and on fflate where a level is asked for.
+ *
+ * @throws {RangeError} If the level or the limit is out of its range.
+ *
+ * @example Files that `zcat` reads
+ * ```ts
+ * import { chain } from "@everymap/everymap/codecs/chain";
+ * import { gzip } from "@everymap/everymap/codecs/gzip";
+ * import { json } from "@everymap/everymap/codecs/json";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const codec = chain(json<{ name: string }>(), gzip({ level: 9 }));
+ * assertEquals(codec.extension, ".json.gz");
+ * assertEquals(await codec.decode(await codec.encode({ name: "Ada" })), { name: "Ada" });
+ * ```
+ */
+export function gzip(options: GzipOptions = {}): Codec<Uint8Array, Uint8Array> {
+  checkOptions("gzip", options, ["level", "maxBytes"]);
+  checkCompression("gzip", options, [0, 9]);
+  return compressed({
+    name: "gzip",
+    contentEncoding: "gzip",
+    extension: ".gz",
+    encoder: "gzip",
+    decoder: "gunzip",
+    encoderOptions: options.level === undefined ? {} : { level: options.level },
+    maxBytes: options.maxBytes,
+    portable: portableCompression("gzip", options),
+  });
+}
