@@ -8,6 +8,7 @@ import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { MapBackend } from "../core/map_backend.ts";
 import { checkOptions } from "../core/options.ts";
+import { checkNoPlace, readQuery } from "../core/url_query.ts";
 
 /** How {@linkcode memory} behaves. */
 export interface MemoryOptions<V> {
@@ -39,4 +40,14 @@ export interface MemoryOptions<V> {
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
   return new MapBackend(options.map ?? new Map(), options);
+}
+
+/**
+ * The backend that `memory:` or `memory:?clone=true` names.
+ *
+ * @throws {TypeError} If a parameter is unknown or malformed.
+ */
+export function memoryFromUrl(url: URL): Backend<unknown> {
+  checkNoPlace(url);
+  return memory(readQuery(url, { clone: "boolean" }) as MemoryOptions<unknown>);
 }
