@@ -48,7 +48,8 @@ export async function nodeFileSystem(): Promise<FileSystem> {
     look,
     async readFile(path) {
       refuseLink(path);
-      return await promises.readFile(path, { flag: toRead as unknown as string });
+      const { buffer, byteOffset, length } = await promises.readFile(path, { flag: toRead as unknown as string });
+      return new Uint8Array(buffer, byteOffset, length);
     },
     async open(path) {
       refuseLink(path);
