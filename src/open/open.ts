@@ -8,7 +8,7 @@ import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
-import { Store } from "../core/store.ts";
+import { Store, type ValueBackend } from "../core/store.ts";
 import { type Place, toUrl } from "./place.ts";
 import { type Registry, registry } from "./registry.ts";
 import { toMillisecondsFromText } from "./time_span.ts";
@@ -57,11 +57,17 @@ export async function open<V = unknown>(place: string | URL | Place, options: Op
   const { codec: codecNames, prefix, ttl: ttlText } = takeParameters(url);
   const ttl = ttlText === undefined ? undefined : toMillisecondsFromText(ttlText);
   if (codecNames !== undefined && options.codec) throw new TypeError("Cannot open: there are two codecs");
-  const codec = codecNames === undefined ? options.codec : await namedCodec<V>(codecNames);
+  const codec = codecNames === undefined
+    ? options.codec
+    : await (await import("./codec_from_url.ts")).codecFromUrl(codecNames);
 
-  const backend: Backend<unknown> = await scheme.open(url);
-  const inner = prefix ? (await import("../layers/prefixed.ts")).prefixed(backend, prefix) : backend;
-  return new Store<V>(inner as Backend<Uint8Array>, { ttl, now, codec: codec as Codec<V, Uint8Array> });
+  let backend = await scheme.open(url);
+  if (prefix) backend = (await import("../layers/prefixed.ts")).prefixed(backend, prefix);
+  if (codec) {
+    backend = (await import("../core/encoded.ts")).encoded(backend as Backend<Uint8Array>, codec as Codec<unknown>);
+  }
+  // What a URL's store holds only its caller knows.
+  return new Store<V>(backend as ValueBackend<V>, { ttl, now });
 }
 
 function parse(place: string | URL | Place, schemes: Registry): URL {
@@ -88,11 +94,4 @@ function takeParameters(url: URL): { codec?: string; prefix?: string; ttl?: stri
     url.searchParams.delete(name);
   }
   return taken;
-}
-
-async function namedCodec<V>(names: string): Promise<Codec<V, Uint8Array>> {
-  const { codecFromUrl } = await import("./codec_from_url.ts");
-  // In a query a plus is a space.
-  const url = names.replaceAll(" ", "+");
-  return await codecFromUrl(url.includes(":") ? url : `${url}:`) as Codec<V, Uint8Array>;
 }
