@@ -16,8 +16,10 @@ export interface PlainFormat {
   replace(value: unknown, walk: PlainWalk): unknown;
   /** What stands for an object that has this key alone. @default {the object} */
   replaceSingle?(object: object, key: string): object;
-  /** What is wrong with a string or a key. @default {nothing} */
-  refuseText?(text: string): string | undefined;
+  /** What stands for a string. @default {the string} */
+  replaceText?(text: string, walk: PlainWalk): unknown;
+  /** Refuses a key that cannot be kept. @default {all can} */
+  checkKey?(key: string, walk: PlainWalk): void;
 }
 
 /** Deeper values would not come back on every platform; Python's limit too. */
@@ -56,8 +58,7 @@ export class PlainWalk {
   visit(value: unknown): unknown {
     switch (typeof value) {
       case "string":
-        if (this.#format.refuseText) this.#checkText(value);
-        return value;
+        return this.#format.replaceText ? this.#format.replaceText(value, this) : value;
       case "boolean":
         return value;
       case "number":
@@ -101,14 +102,14 @@ export class PlainWalk {
     if (keys.length === 0) return object;
     this.#enter(object);
     const at = this.#depth - 1;
-    const checksText = this.#format.refuseText !== undefined;
+    const keepsText = !this.#format.replaceText;
     let copy: Record<string, unknown> | undefined;
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!;
       this.#path[at] = key;
-      if (checksText) this.#checkText(key);
+      this.#format.checkKey?.(key, this);
       const value = object[key];
-      if (typeof value === "boolean" || (typeof value === "string" && !checksText)) continue;
+      if (typeof value === "boolean" || (typeof value === "string" && keepsText)) continue;
       const replaced = this.visit(value);
       if (replaced !== value) setOwn(copy ??= { ...object }, key, replaced);
     }
@@ -122,12 +123,12 @@ export class PlainWalk {
     if ("index" in array || "toJSON" in array) this.refuse("it is an array with other keys");
     this.#enter(array);
     const at = this.#depth - 1;
-    const checksText = this.#format.refuseText !== undefined;
+    const keepsText = !this.#format.replaceText;
     let copy: unknown[] | undefined;
     for (let i = 0; i < array.length; i++) {
       this.#path[at] = i;
       const value = array[i];
-      if (typeof value === "string" && !checksText) continue;
+      if (typeof value === "string" && keepsText) continue;
       if (value === undefined && !(i in array)) {
         this.#depth--;
         return this.#format.replace(array, this);
@@ -147,10 +148,5 @@ export class PlainWalk {
     }
     this.#ancestors[depth] = container;
     this.#path[depth] = "";
-  }
-
-  #checkText(text: string): void {
-    const what = this.#format.refuseText!(text);
-    if (what) this.refuse(what);
   }
 }
