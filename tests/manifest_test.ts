@@ -45,9 +45,10 @@ describe("deno.json", () => {
   test("agrees with package.json on the packages and their versions", () => {
     const packages: Record<string, string> = {};
     for (const [name, target] of Object.entries(deno.imports)) {
-      const match = /^npm:(.+)@([^@]+)$/.exec(target);
-      if (match) packages[name] = match[2]!;
-      if (match) assertEquals(match[1], name);
+      const [, packageName, range, path = ""] = /^npm:(.+)@([^@/]+)(\/.*)?$/.exec(target) ?? [];
+      if (packageName === undefined) continue;
+      assertEquals(name, packageName + path);
+      packages[packageName] = range!;
     }
     for (const folder of deno.links) packages[`@std/${folder.split("_").at(-1)}`] = `file:${folder}`;
     assertEquals({ ...npm.dependencies, ...npm.devDependencies }, packages);
