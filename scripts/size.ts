@@ -34,7 +34,9 @@ const faults: string[] = [];
 console.log(`${"".padEnd(34)}${"min".padStart(9)}${"min+gz".padStart(9)}${"budget".padStart(9)}`);
 try {
   for (const [name, code] of Object.entries(entries)) {
-    const { minified, gzipped } = await bundle(code);
+    const size = await bundle(code).catch((error: Error) => faults.push(`${name} cannot be bundled: ${error.message}`));
+    if (typeof size === "number") continue;
+    const { minified, gzipped } = size;
     const allowed = FIXED[name] ?? (update ? withRoom(gzipped) : old[name]);
     if (allowed === undefined) faults.push(`${name} has no budget`);
     else {
@@ -67,7 +69,7 @@ async function bundle(code: string): Promise<Size> {
     outdir: "out",
     write: false,
     metafile: true,
-    logLevel: "error",
+    logLevel: "silent",
   });
   const loaded = loadedWith(metafile);
   const files = outputFiles.filter(({ path }) => loaded.has(path.slice(Deno.cwd().length + 1).replaceAll("\\", "/")));

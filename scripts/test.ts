@@ -30,7 +30,7 @@ if (files.length === 0) {
 const folder = await Deno.makeTempDir({ prefix: "everymap-test-" });
 let results: Result[] = [];
 try {
-  if (names.some((name) => name !== "deno")) await installDependencies();
+  await installDependencies();
   for (const name of names) results.push(await run(name));
 } finally {
   await Deno.remove(folder, { recursive: true });

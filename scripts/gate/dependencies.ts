@@ -1,5 +1,5 @@
 /**
- * The npm packages that Bun and Node need for the suite; Deno fetches its own.
+ * The npm packages that Bun, Node and the bundler find in `node_modules`; Deno fetches its own.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 import { describe, test } from "node:test";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
 import { join, relative, toFileUrl } from "@std/path";
@@ -10,15 +9,7 @@ import { open, type OpenOptions } from "../../src/open/open.ts";
 import type { Place } from "../../src/open/place.ts";
 import { registry } from "../../src/open/registry.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
-
-async function inFolder(check: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "everymap-open-"));
-  try {
-    await check(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+import { inTemporaryFolder } from "../support/runtime.ts";
 
 describe("open()", () => {
   for (const url of ["memory:", "lru:?maxEntries=10", "sieve:?maxEntries=10", "sqlite::memory:"]) {
@@ -45,7 +36,7 @@ describe("open()", () => {
   });
 
   test("opens a folder by absolute and by relative path, as disk: and as file:", async () => {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const path = relative(process.cwd(), folder);
       const urls = [`disk:${path}`, `file:${path}`, `disk:${folder}`, toFileUrl(folder).href];
       for (const [index, url] of urls.entries()) {
@@ -58,7 +49,7 @@ describe("open()", () => {
   });
 
   test("opens a path with characters that a URL escapes", async () => {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const odd = join(folder, "my folder #1?");
       const described = await open<number>({ backend: "disk", arguments: { folder: odd } });
       await described.set("a", 1);
@@ -69,7 +60,7 @@ describe("open()", () => {
   });
 
   test("opens a SQLite file again", async () => {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const url = `sqlite:${join(folder, "cache.db")}?prefix=users:&codec=json+gzip&ttl=1h`;
       const first = await open<string>(url);
       await first.set("ada", "Lovelace");
@@ -116,7 +107,7 @@ describe("open()", () => {
 
 describe("open() of plain data", () => {
   test("means the same as a URL (PS-10)", async () => {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       const store = await open({ backend: "disk", arguments: { folder, durable: true }, codec: "json" });
       await store.set("greeting", { text: "Hello World!" });
       assertEquals(JSON.parse(await readFile(join(folder, "greeting.json"), "utf8")), { text: "Hello World!" });
@@ -124,7 +115,7 @@ describe("open() of plain data", () => {
   });
 
   test("takes the location as it is, not as a URL", async () => {
-    await inFolder(async (folder) => {
+    await inTemporaryFolder(async (folder) => {
       for (const name of ["100%", "a%20b", "a#b", "..x", "什么"]) {
         const store = await open<string>({ backend: "disk", arguments: { folder: join(folder, name) } });
         await store.set("key", name);
