@@ -15,10 +15,11 @@ interface Step {
 }
 
 const INHERITED = { stdout: "inherit", stderr: "inherit" } as const;
-const CODE = ["mod.ts", "src", "tests", "scripts", "examples", "links"];
+const FOLDERS = ["src", "tests", "scripts", "examples", "links"];
+const CODE = ["mod.ts", ...FOLDERS];
 
 const { exports } = JSON.parse(await Deno.readTextFile("deno.json")) as { exports: Record<string, string> };
-const sources = await typescriptFiles(CODE);
+const sources = ["mod.ts", ...await typescriptFiles(FOLDERS)];
 const documented = ["mod.ts", "src", ...(await exists("README.md") ? ["README.md"] : [])];
 
 const steps: readonly Step[] = [
@@ -35,7 +36,8 @@ const steps: readonly Step[] = [
 const failed: string[] = [];
 for (const { name, args, live = false } of steps) {
   const started = performance.now();
-  const command = new Deno.Command(Deno.execPath(), { args: [...args], stdin: "null", ...(live && INHERITED) });
+  const options = { args: [...args], stdin: "null" as const, env: { NO_COLOR: "1" }, ...(live && INHERITED) };
+  const command = new Deno.Command(Deno.execPath(), options);
   let success: boolean;
   if (live) success = (await command.spawn().status).success;
   else {
@@ -60,4 +62,8 @@ async function typescriptFiles(roots: readonly string[]): Promise<string[]> {
     }
   }
   return files;
+}
+
+function shorten(output: string): string {
+  return output.split("\n").filter((line) => !/^(Check|Download|Task) /.test(line)).join("\n").trim();
 }
