@@ -44,7 +44,7 @@ for (const { name, args, live = false } of steps) {
     const output = await command.output();
     success = output.success;
     if (!success) {
-      for (const text of [output.stdout, output.stderr]) console.log(new TextDecoder().decode(text).trim());
+      for (const text of [output.stdout, output.stderr]) console.log(shorten(new TextDecoder().decode(text)));
     }
   }
   if (!success) failed.push(name);
