@@ -70,9 +70,13 @@ export function denoFileSystem(): FileSystem {
 
   return {
     look,
-    async readFile(path) {
-      refuseLink(path);
-      return await coded(Deno.readFile(path));
+    readFile(path) {
+      try {
+        refuseLink(path);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      return coded(Deno.readFile(path));
     },
     async open(path) {
       refuseLink(path);

@@ -28,6 +28,8 @@ export async function nodeFileSystem(): Promise<FileSystem> {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
   // Without O_NONBLOCK a named pipe would keep the reader waiting for a writer. Windows has neither flag.
   const toRead = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+  // The declarations know flags as text only.
+  const readOptions = { flag: toRead as unknown as string };
   const toCreate = O_WRONLY | O_CREAT | O_EXCL;
 
   const look = (path: string): FileInfo | undefined => {
@@ -40,19 +42,14 @@ export async function nodeFileSystem(): Promise<FileSystem> {
       throw error;
     }
   };
-  const refuseLink = (path: string): void => {
-    if (O_NOFOLLOW === undefined && look(path)?.kind === "link") throw fileError("ELOOP", path);
-  };
-
   return {
     look,
-    async readFile(path) {
-      refuseLink(path);
-      const { buffer, byteOffset, length } = await promises.readFile(path, { flag: toRead as unknown as string });
-      return new Uint8Array(buffer, byteOffset, length);
+    readFile(path) {
+      if (O_NOFOLLOW === undefined && look(path)?.kind === "link") return Promise.reject(fileError("ELOOP", path));
+      return promises.readFile(path, readOptions).then(plain);
     },
     async open(path) {
-      refuseLink(path);
+      if (O_NOFOLLOW === undefined && look(path)?.kind === "link") throw fileError("ELOOP", path);
       const file = await promises.open(path, toRead);
       return {
         read: async (into) => (await file.read(into, 0, into.length, null)).bytesRead,
@@ -115,6 +112,11 @@ export async function nodeFileSystem(): Promise<FileSystem> {
       }
     },
   };
+}
+
+// Readers get the bytes, not the class of Node around them.
+function plain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function kindOf(item: NodeKind): FileKind {

@@ -27,6 +27,7 @@ import { diskError } from "./disk_error.ts";
 import { DiskFolder, patiently } from "./disk_folder.ts";
 import { FileNames, type Place } from "./file_names.ts";
 import { readableFrom, writableInto } from "./file_streams.ts";
+import { PagedKeys } from "./paged_keys.ts";
 import { liveOnly, type Page, walk } from "./walk.ts";
 
 /** What a {@linkcode DiskBackend} is made of. */
@@ -73,14 +74,15 @@ export class DiskBackend implements ByteBackend {
       const folder = this.#folder ?? await this.#open();
       const answer = this.#names.place(key);
       const place = isPending(answer) ? await answer : answer;
-      if (place.folders.length > 0 && !await folder.isReachable(place.folders)) return undefined;
+      const isReachable = folder.isReachable(place.folders);
+      if (!(isPending(isReachable) ? await isReachable : isReachable)) return undefined;
       const path = `${folder.pathOf(place.folders)}/${place.file}`;
       if (options?.details) {
         const { bytes, info } = await folder.readAt(path);
         const entry = this.#entry(key, place, bytes);
         return entry && { ...entry, createdAt: info.modifiedAt };
       }
-      return this.#entry(key, place, await patiently(() => folder.files.readFile(path)));
+      return this.#entry(key, place, await folder.readFile(path));
     } catch (error) {
       return await this.#missing("read", key, options, error);
     }
@@ -116,15 +118,8 @@ export class DiskBackend implements ByteBackend {
     return this.#turn("remove", key, options, (folder, place) => this.#remove(folder, place));
   }
 
-  async *list({ prefix = "", limit = Infinity, signal }: ListOptions = {}): AsyncGenerator<string, void> {
-    let left = limit;
-    if (left <= 0) return;
-    for await (const page of this.#pages("list", { prefix, signal })) {
-      for (const key of page.keys) {
-        yield key;
-        if (--left <= 0) return;
-      }
-    }
+  list({ prefix, limit = Infinity, signal }: ListOptions = {}): AsyncIterable<string> {
+    return new PagedKeys(this.#pages("list", { prefix, signal }), limit);
   }
 
   async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, Entry<Uint8Array>>> {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Awaitable } from "../../core/awaitable.ts";
+import { type Awaitable, isPending } from "../../core/awaitable.ts";
 import { type Clock, isPast } from "../../core/clock.ts";
 import { FRAME_BYTES, unframe } from "../../core/frame.ts";
 import { errorCode, fileError, type FileInfo, type FileReader, type FileSystem } from "../../platform/file_system.ts";
@@ -53,14 +53,13 @@ export class DiskFolder {
    *
    * @throws An error with the code `ENOTDIR` if the root is something else.
    */
-  async isReachable(folders: readonly string[]): Promise<boolean> {
+  isReachable(folders: readonly string[]): Awaitable<boolean> {
     let path = this.root;
-    for (const folder of folders) {
+    for (const [index, folder] of folders.entries()) {
       path += `/${folder}`;
       const info = this.files.look(path);
-      if ((isInfo(info) ? info : await info)?.kind === "folder") continue;
-      await this.checkRoot();
-      return false;
+      if (isPending(info)) return this.#isReachableFrom(info, path, folders.slice(index + 1));
+      if (info?.kind !== "folder") return this.checkRoot().then(() => false);
     }
     return true;
   }
@@ -229,6 +228,14 @@ export class DiskFolder {
     else await this.discard(aside);
   }
 
+  /** The bytes of a file. */
+  readFile(path: string): Promise<Uint8Array> {
+    return this.files.readFile(path).catch((error) => {
+      if (!isBusy(error)) throw error;
+      return patiently(() => this.files.readFile(path));
+    });
+  }
+
   /** The bytes of a file and when they were written, both of the same file. */
   async readAt(path: string): Promise<{ bytes: Uint8Array; info: FileInfo }> {
     const file = await patiently(() => this.files.open(path));
@@ -298,6 +305,16 @@ export class DiskFolder {
     }
   }
 
+  async #isReachableFrom(first: PromiseLike<FileInfo | undefined>, path: string, rest: readonly string[]) {
+    let info = await first;
+    for (const folder of rest) {
+      if (info?.kind !== "folder") break;
+      info = await this.files.look(path += `/${folder}`);
+    }
+    if (info?.kind !== "folder") await this.checkRoot();
+    return info?.kind === "folder";
+  }
+
   async #makeFolders(folders: readonly string[]): Promise<void> {
     await this.#makeRoot(this.root);
     let path = this.root;
@@ -333,10 +350,14 @@ export async function patiently<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } catch (error) {
-      if (!/^E[MN]FILE$/.test(errorCode(error)) || wait > 512) throw error;
+      if (!isBusy(error) || wait > 512) throw error;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return /^E[MN]FILE$/.test(errorCode(error));
 }
 
 async function readAll(file: FileReader, size: number): Promise<Uint8Array> {
@@ -370,8 +391,4 @@ function isWhole(start: Uint8Array): boolean {
 function refuse(found: FileInfo["kind"] | undefined, wanted: FileInfo["kind"], path: string): void {
   if (found === undefined || found === wanted) return;
   throw fileError(found === "link" ? "ELOOP" : found === "folder" ? "EISDIR" : "ENOTDIR", path);
-}
-
-function isInfo(info: Awaitable<FileInfo | undefined>): info is FileInfo {
-  return (info as FileInfo | undefined)?.kind !== undefined;
 }

@@ -55,7 +55,7 @@ export class FileNames {
 
   /** The place of a key; a promise only for a long one, which has to be hashed. */
   place(key: string): Awaitable<Place> {
-    if (key.length <= 100 && PLAIN.test(key)) return { folders: NONE, file: this.#fileName(key), isHashed: false };
+    if (isPlain(key)) return { folders: NONE, file: this.#fileName(key), isHashed: false };
     const folders = key.split("/");
     const file = this.#fileName(folders.pop()!);
     for (const [index, part] of folders.entries()) folders[index] = this.#folderName(part);
@@ -80,6 +80,7 @@ export class FileNames {
     const { extension } = this;
     if (!name.endsWith(extension)) return undefined;
     const stem = extension === "" ? name : name.slice(0, -extension.length);
+    if (extension !== "" && isPlain(stem)) return stem;
     const isMarked = extension === "" && stem.endsWith("%");
     const part = decode(isMarked ? stem.slice(0, -1) : stem);
     return part !== undefined && byteLength(name) <= MAX_NAME_BYTES && this.#fileName(part) === name ? part : undefined;
@@ -112,8 +113,13 @@ export class FileNames {
 
 const NONE: readonly string[] = [];
 
+/** Whether a part of a key is its own name, as most are. */
+function isPlain(part: string): boolean {
+  return part.length <= 100 && PLAIN.test(part) && !(part.length <= 7 && DEVICE.test(part));
+}
+
 function encode(part: string): string {
-  if (PLAIN.test(part) && !DEVICE.test(part)) return part;
+  if (isPlain(part)) return part;
   if (part === "") return "%";
   let name = ORDINARY.test(part) ? part : part.replace(EXTRAORDINARY, escape);
   // A dot in front hides a file; Windows drops dots and spaces at the end.
