@@ -5,7 +5,7 @@
  */
 
 import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, coarseNow } from "../core/clock.ts";
 import { MapBackend } from "../core/map_backend.ts";
 import { checkOptions } from "../core/options.ts";
 import { checkNoPlace, readQuery } from "../core/url_query.ts";
@@ -39,7 +39,8 @@ export interface MemoryOptions<V> {
  */
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
-  return new MapBackend(options.map ?? new Map(), options);
+  const { map = new Map(), clone, now = coarseNow } = options;
+  return new MapBackend(map, { now, copy: clone ? structuredClone : undefined });
 }
 
 /**

@@ -138,6 +138,8 @@ export interface Backend<Raw> {
   readable?(key: string, options?: CallOptions): Awaitable<ReadableStream<Uint8Array> | undefined>;
   /** Takes the raw value as a stream: the entry appears when the stream is closed, and not at all when it is aborted. */
   writable?(key: string, options?: Omit<WriteOptions, "condition">): Awaitable<WritableStream<Uint8Array>>;
+  /** Runs the task when no other one of this key runs in this process: for updates, where there is no `supports.swap`. */
+  inTurn?<T>(key: string, task: () => Promise<T>): Promise<T>;
   /** A token that changes exactly when an entry is written or removed; where `supports.revision`. */
   revision?(options?: CallOptions): Awaitable<string>;
   /** The same place for values of this format: a folder gives its files the right ending. */
@@ -150,6 +152,8 @@ export interface Backend<Raw> {
 export interface ByteBackend extends Backend<Uint8Array> {
   /** The codec of a store that is given none. */
   readonly codec: Codec<unknown, Uint8Array>;
+  /** The function `encoded` of `core/encoded.ts`, named here so that a store of plain values carries no code for bytes. */
+  readonly encoded: <V>(backend: Backend<Uint8Array>, codec: Codec<V, Uint8Array>) => Backend<V>;
   /** The same place for values of this format. */
   withFormat?(format: Format): ByteBackend;
 }

@@ -20,19 +20,15 @@ let callsLeft = 0;
 let isTicking = false;
 
 function look(): number {
-  moment = Date.now();
   callsLeft = CALLS_PER_LOOK;
   if (!isTicking) {
     isTicking = true;
-    const timer: unknown = setTimeout(() => {
+    setTimeout(() => {
       isTicking = false;
       callsLeft = 0;
     }, 1);
-    // A clock is no reason for a process to stay.
-    if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
-    else (globalThis as { Deno?: { unrefTimer(id: unknown): void } }).Deno?.unrefTimer(timer);
   }
-  return moment;
+  return moment = Date.now();
 }
 
 /**

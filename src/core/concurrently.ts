@@ -16,12 +16,8 @@ export async function concurrently<T>(
   const queue = items[Symbol.iterator]();
   const failures: unknown[] = [];
   const work = async () => {
-    for (let step = queue.next(); !step.done && !signal?.aborted; step = queue.next()) {
-      try {
-        await task(step.value);
-      } catch (error) {
-        failures.push(error);
-      }
+    for (let step; !signal?.aborted && !(step = queue.next()).done;) {
+      await (async () => await task(step.value))().catch((error) => failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));

@@ -29,6 +29,7 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
   const inner = backend.withFormat?.(codec) ?? backend;
   const { streams } = codec;
   const turns = new Turns();
+  const updates = new Turns();
 
   const corrupt = (key: string, cause: unknown): never => {
     if (cause instanceof StoreError) throw cause;
@@ -45,8 +46,9 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
   };
   const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decode(key, entry);
 
-  return layer<V, Raw>(inner, {
+  const outer = layer<V, Raw>(inner, {
     codec: undefined,
+    encoded: undefined,
     read: (key, options) => andThen(inner.read(key, options), decodeMaybe(key)),
     write: (key, value, options) => {
       const raw = codec.encode(value);
@@ -74,6 +76,7 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
       return streams ? through(streams.encode(), stream) : stream;
     },
   }, ["remove", "list", "removeMany", "has", "count", "clear", "touch", "prune", "revision", "close"]);
+  return Object.assign(outer, { inTurn: <T>(key: string, task: () => Promise<T>) => updates.run(key, task) });
 }
 
 /** A stream that ends when the last byte has gone through the transform and arrived: `pipeTo` alone ends before that. */

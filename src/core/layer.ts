@@ -17,11 +17,11 @@ export type BackendMethod = Exclude<keyof Backend<unknown>, "name" | "supports" 
  */
 export function layer<V, Raw>(
   inner: Backend<Raw>,
-  own: Partial<Backend<V>> & { readonly codec?: undefined },
+  own: Partial<Backend<V>> & { readonly codec?: undefined; readonly encoded?: undefined },
   forwarded: readonly BackendMethod[] = [],
 ): Backend<V> {
-  const { name, supports, maxKeyBytes, now, codec } = inner as Partial<ByteBackend> & Backend<Raw>;
-  const outer: Record<string, unknown> = { name, supports, maxKeyBytes, now, codec };
+  const { name, supports, maxKeyBytes, now, codec, encoded } = inner as Partial<ByteBackend> & Backend<Raw>;
+  const outer: Record<string, unknown> = { name, supports, maxKeyBytes, now, codec, encoded };
   for (const method of forwarded) {
     const call = inner[method] as ((...args: unknown[]) => unknown) | undefined;
     if (call) outer[method] = call.bind(inner);

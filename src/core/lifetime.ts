@@ -47,20 +47,14 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws {RangeError} If it is `NaN`.
  */
 export function toMilliseconds(duration: number | Duration, name = "ttl"): number {
-  let total: unknown = duration;
-  if (typeof duration === "object" && duration !== null) {
-    const fields = Object.entries(duration);
-    total = fields.length === 0 ? undefined : 0;
-    for (const [unit, amount] of fields) {
-      const size = UNITS[unit];
-      if (size === undefined || typeof amount !== "number") {
-        throw new TypeError(`Cannot read ${name}: "${unit}" is not a field of a duration or not a number`);
-      }
-      total = (total as number) + amount * size;
-    }
+  let total = duration;
+  if (typeof total === "object") {
+    const fields = Object.entries(total ?? {});
+    const isKnown = fields.every(([unit, amount]) => Object.hasOwn(UNITS, unit) && typeof amount === "number");
+    if (isKnown && fields.length > 0) total = fields.reduce((sum, [unit, amount]) => sum + amount * UNITS[unit]!, 0);
   }
-  if (typeof total !== "number") throw new TypeError(`Cannot read ${name}: it must be milliseconds or a duration`);
-  if (Number.isNaN(total)) throw new RangeError(`Cannot read ${name}: it is NaN`);
+  if (typeof total !== "number") throw new TypeError(`${name} must be milliseconds or a duration`);
+  if (Number.isNaN(total)) throw new RangeError(`${name} must not be NaN`);
   return total;
 }
 
@@ -74,15 +68,11 @@ export const EXPIRED = -Infinity;
  * @throws {RangeError} If a time is `NaN`.
  */
 export function toExpiresAt(lifetime: Lifetime | undefined, defaultTtl: number, now: Clock): number | undefined {
-  let ttl: unknown = lifetime?.ttl;
+  const ttl = lifetime?.ttl;
   const expiresAt = lifetime?.expiresAt;
-  if (expiresAt !== undefined) {
-    if (ttl !== undefined) throw new TypeError("Cannot take both ttl and expiresAt");
-    ttl = toMilliseconds(expiresAt, "expiresAt") - now();
-    return ttl === Infinity ? undefined : (ttl as number) > 0 ? expiresAt : EXPIRED;
-  }
-  if (ttl === undefined) ttl = defaultTtl;
-  // NaN is not above 0 either, and finds its error in the slower path.
-  const length = typeof ttl === "number" && ttl > 0 ? ttl : toMilliseconds(ttl as number | Duration);
-  return length === Infinity ? undefined : length > 0 ? now() + length : EXPIRED;
+  if (ttl !== undefined && expiresAt !== undefined) throw new TypeError("Cannot take both ttl and expiresAt");
+  const left = expiresAt === undefined
+    ? ttl === undefined ? defaultTtl : toMilliseconds(ttl)
+    : toMilliseconds(expiresAt, "expiresAt") - now();
+  return left === Infinity ? undefined : left > 0 ? expiresAt ?? now() + left : EXPIRED;
 }

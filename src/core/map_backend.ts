@@ -9,6 +9,7 @@
 
 import type {
   Backend,
+  Condition,
   Entry,
   ListOptions,
   PrefixOptions,
@@ -16,13 +17,13 @@ import type {
   RemoveOptions,
   WriteOptions,
 } from "./backend.ts";
-import { type Clock, coarseNow } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** How a {@linkcode MapBackend} behaves. */
 export interface MapBackendOptions {
-  /** Whether values are copied on the way in and out, as a remote store would. @default {false} */
-  readonly clone?: boolean | undefined;
-  /** The clock by which entries expire. @default {`Date.now`, looked at once per millisecond} */
+  /** What happens to values on the way in and out. @default {nothing} */
+  readonly copy?: (<T>(value: T) => T) | undefined;
+  /** The clock by which entries expire. @default {Date.now} */
   readonly now?: Clock | undefined;
 }
 
@@ -32,26 +33,25 @@ export class MapBackend<V> implements Backend<V> {
   readonly supports = { list: true, order: false, ttl: true, create: true, swap: true, stream: false, revision: true };
   readonly now: Clock;
   readonly #map: Map<string, V>;
-  readonly #copy: ((value: V) => V) | undefined;
+  readonly #copy: <T>(value: T) => T;
   // Both are made when the first key needs one.
   #deadlines: Map<string, number> | undefined;
   #versions: Map<string, { readonly value: V; readonly version: string }> | undefined;
-  #sweep: Iterator<[string, number]> | undefined;
+  #writesSincePruning = 0;
   #changes = 0;
 
-  constructor(map: Map<string, V>, options: MapBackendOptions = {}) {
+  constructor(map: Map<string, V>, { copy = (value) => value, now = Date.now }: MapBackendOptions = {}) {
     this.#map = map;
-    this.now = options.now ?? coarseNow;
-    this.#copy = options.clone ? structuredClone : undefined;
+    this.now = now;
+    this.#copy = copy;
   }
 
   readSync(key: string): V | undefined {
-    const value = this.#deadlines === undefined ? this.#map.get(key) : this.#live(key);
-    return this.#copy === undefined || value === undefined ? value : this.#copy(value);
+    return this.#copy(this.#live(key));
   }
 
   writeSync(key: string, value: V, expiresAt?: number): void {
-    this.#map.set(key, this.#copy === undefined ? value : this.#copy(value));
+    this.#map.set(key, this.#copy(value));
     this.#changes++;
     if (this.#versions !== undefined) this.#versions.delete(key);
     if (expiresAt !== undefined) this.#expire(key, expiresAt);
@@ -65,62 +65,33 @@ export class MapBackend<V> implements Backend<V> {
   }
 
   write(key: string, value: V, options?: WriteOptions): boolean {
-    if (options?.condition && !this.#holds(key, options.condition)) return false;
+    if (!this.#holds(key, options?.condition)) return false;
     this.writeSync(key, value, options?.expiresAt);
     return true;
   }
 
   remove(key: string, options?: RemoveOptions): boolean {
-    if (this.#live(key) === undefined || (options?.condition && !this.#holds(key, options.condition))) return false;
+    if (this.#live(key) === undefined || !this.#holds(key, options?.condition)) return false;
     this.#drop(key);
     return true;
   }
 
-  *list({ prefix = "", limit = Infinity }: ListOptions = {}): Iterable<string> {
-    let left = limit;
-    for (const key of this.#map.keys()) {
-      if (left <= 0) return;
-      if (!key.startsWith(prefix) || this.#live(key) === undefined) continue;
-      left--;
-      yield key;
-    }
+  *list({ prefix = "" }: ListOptions = {}): Generator<string, void> {
+    for (const key of this.#map.keys()) if (key.startsWith(prefix) && this.#live(key) !== undefined) yield key;
   }
 
-  has(key: string): boolean {
-    return this.#live(key) !== undefined;
-  }
-
-  count({ prefix = "" }: PrefixOptions = {}): number {
+  count(options?: PrefixOptions): number {
     this.prune();
-    if (prefix === "") return this.#map.size;
-    let count = 0;
-    for (const key of this.#map.keys()) if (key.startsWith(prefix)) count++;
-    return count;
+    return options?.prefix ? [...this.list(options)].length : this.#map.size;
   }
 
-  clear({ prefix = "" }: PrefixOptions = {}): void {
-    for (const key of this.#map.keys()) if (key.startsWith(prefix)) this.#drop(key);
-  }
-
-  touch(key: string, expiresAt: number | undefined): boolean {
-    if (this.#live(key) === undefined) return false;
-    this.#changes++;
-    this.#versions?.delete(key);
-    if (expiresAt === undefined) this.#deadlines?.delete(key);
-    else this.#expire(key, expiresAt);
-    return true;
-  }
-
-  take(key: string): Entry<V> | undefined {
-    const entry = this.read(key);
-    if (entry) this.#drop(key);
-    return entry;
+  clear(options?: PrefixOptions): void {
+    for (const key of this.list(options)) this.#drop(key);
   }
 
   prune(): number {
     const before = this.#map.size;
-    const now = this.now();
-    for (const [key, deadline] of this.#deadlines ?? []) if (deadline <= now) this.#drop(key);
+    for (const key of this.#deadlines?.keys() ?? []) this.#live(key);
     return before - this.#map.size;
   }
 
@@ -144,9 +115,10 @@ export class MapBackend<V> implements Backend<V> {
     this.#changes++;
   }
 
-  #holds(key: string, condition: NonNullable<WriteOptions["condition"]>): boolean {
-    if (condition === "absent") return this.#live(key) === undefined;
-    return this.#live(key) !== undefined && this.#versionOf(key) === condition.version;
+  #holds(key: string, condition?: Condition): boolean {
+    if (condition === undefined) return true;
+    const isThere = this.#live(key) !== undefined;
+    return condition === "absent" ? !isThere : isThere && this.#versionOf(key) === condition.version;
   }
 
   // A key gets a version when somebody asks for it, and loses it with the next write.
@@ -155,18 +127,17 @@ export class MapBackend<V> implements Backend<V> {
     const value = this.#map.get(key)!;
     let known = versions.get(key);
     // The map may have been changed past the store.
-    if (known === undefined || known.value !== value) versions.set(key, known = { value, version: `${++lastVersion}` });
-    return known.version;
+    if (known?.value !== value) versions.set(key, known = { value, version: `${++lastVersion}` });
+    return known!.version;
   }
 
   #expire(key: string, expiresAt: number): void {
     const deadlines = this.#deadlines ??= new Map();
     deadlines.set(key, expiresAt);
-    // A look at one lifetime every few writes that have one: what expired unread goes too, without a timer.
-    if ((this.#changes & 3) !== 0) return;
-    const step = (this.#sweep ??= deadlines.entries()).next();
-    if (step.done) this.#sweep = undefined;
-    else if (step.value[1] <= this.now()) this.#drop(step.value[0]);
+    // What expires unread goes too, without a timer: a look at all of them for as many writes.
+    if (++this.#writesSincePruning < deadlines.size) return;
+    this.#writesSincePruning = 0;
+    this.prune();
   }
 }
 

@@ -54,24 +54,21 @@ export interface StoreErrorContext {
 export class StoreError extends Error {
   override readonly name = "StoreError";
   /** What went wrong. */
-  readonly code: StoreErrorCode;
+  declare readonly code: StoreErrorCode;
   /** Whether the same call may succeed later. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** Name of the backend, without credentials. */
-  readonly store: string;
+  declare readonly store: string;
   /** What was asked for. */
-  readonly operation: string;
+  declare readonly operation: string;
   /** The key, if the operation has one. */
-  readonly key: string | undefined;
+  declare readonly key: string | undefined;
 
   constructor(code: StoreErrorCode, context: StoreErrorContext) {
-    const { store, operation, key, reason = code.replace("-", " "), retryable, cause } = context;
-    const subject = key === undefined ? "" : ` ${JSON.stringify(key.length > 100 ? `${key.slice(0, 99)}…` : key)}`;
-    super(`Cannot ${operation}${subject} in ${store}: ${reason}`, cause === undefined ? undefined : { cause });
-    this.code = code;
-    this.retryable = retryable ?? (code === "timeout" || code === "unavailable" || code === "locked");
-    this.store = store;
-    this.operation = operation;
-    this.key = key;
+    const { store, operation, key, reason = code.replace("-", " "), cause } = context;
+    const { retryable = /^(timeout|unavailable|locked)$/.test(code) } = context;
+    const subject = key === undefined ? "" : ` ${JSON.stringify(key.slice(0, 100))}`;
+    super(`Cannot ${operation}${subject} in ${store}: ${reason}`, { cause });
+    Object.assign(this, { code, retryable, store, operation, key });
   }
 }

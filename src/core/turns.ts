@@ -17,12 +17,9 @@ export class Turns {
 
   /** Runs the task when all earlier tasks of this key have ended, however they ended. */
   run<T>(key: string, task: () => Awaitable<T>): Promise<T> {
-    const before = this.#last.get(key);
-    const turn = before ? before.then(task, task) : (async () => await task())();
+    const turn = (this.#last.get(key) ?? Promise.resolve()).then(task, task);
+    const leave = () => this.#last.get(key) === turn && this.#last.delete(key);
     this.#last.set(key, turn);
-    const leave = () => {
-      if (this.#last.get(key) === turn) this.#last.delete(key);
-    };
     turn.then(leave, leave);
     return turn;
   }

@@ -1,7 +1,7 @@
 /** What must and must not compile; `deno check` is the judge, the run only needs to pass. */
 
 import { test } from "node:test";
-import { type Codec, memory, Store } from "@everymap/everymap";
+import { type Codec, encoded, memory, Store } from "@everymap/everymap";
 import type { ByteBackend } from "../../src/core/backend.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -28,7 +28,7 @@ test("types of Store follow from type argument, codec, or map", () => {
     expectType<Equal<typeof values, Store<User>>>();
     const kept = new Store(memory<User>());
     expectType<Equal<typeof kept, Store<User>>>();
-    const bytesInMemory = new Store<number>(memory<Uint8Array>(), { codec: ints });
+    const bytesInMemory = new Store(encoded(memory<Uint8Array>(), ints));
     expectType<Equal<typeof bytesInMemory, Store<number>>>();
     const plainBytes = new Store(memory<Uint8Array>());
     expectType<Equal<typeof plainBytes, Store<Uint8Array>>>();

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Backend, ByteBackend } from "../../core/backend.ts";
+import type { Backend } from "../../core/backend.ts";
 import type { Codec } from "../../core/codec.ts";
+import { encoded } from "../../core/encoded.ts";
 import { Store } from "../../core/store.ts";
 import { expect, expectEqual, expectRejection } from "../expect.ts";
 import { law, type LawContext, type StoreLaw } from "./law.ts";
@@ -13,8 +14,7 @@ import { law, type LawContext, type StoreLaw } from "./law.ts";
 const asIs: Codec<Uint8Array> = { name: "as is", encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 async function openBytes({ backend }: LawContext): Promise<Store<Uint8Array>> {
-  const place = await backend() as Backend<Uint8Array> | ByteBackend;
-  return new Store<Uint8Array>(place as Backend<Uint8Array>, { codec: asIs });
+  return new Store(encoded(await backend() as Backend<Uint8Array>, asIs));
 }
 
 async function write(
