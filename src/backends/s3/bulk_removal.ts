@@ -1,0 +1,97 @@
+/**
+ * Many objects removed at once: a request for each 1,000 of them.
+ *
+ * @module
+ */
+
+import { concurrently } from "../../core/concurrently.ts";
+import { StoreError } from "../../core/store_error.ts";
+import { readText, type S3Client, sha256 } from "./client.ts";
+import { strange } from "./errors.ts";
+import { eachElement, escapeXml, isDocument, isSayable, textOf } from "./xml.ts";
+
+/** Most names in one request. */
+const MOST = 1000;
+
+/** What a removal takes. */
+export interface BulkRemovalOptions {
+  readonly operation: string;
+  /** Length of the prefix, which messages leave out. */
+  readonly prefixLength: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Removes objects of these names, whether they are there or not; servers without a call for many get many calls. */
+export class BulkRemoval {
+  readonly #client: S3Client;
+  #isSupported = true;
+
+  constructor(client: S3Client) {
+    this.#client = client;
+  }
+
+  /** @throws {StoreError} If some could not be removed; the others are. */
+  async remove(names: readonly string[], options: BulkRemovalOptions): Promise<void> {
+    const failures: StoreError[] = [];
+    const note = (error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      failures.push(error);
+    };
+    const sayable = names.filter(isSayable);
+    const single = names.filter((name) => !isSayable(name));
+    for (let at = 0; at < sayable.length; at += MOST) {
+      const page = sayable.slice(at, at + MOST);
+      if (!this.#isSupported || page.length === 1) single.push(...page);
+      else await this.#removePage(page, options, single, failures).catch(note);
+    }
+    await concurrently(single, (name) => this.#removeOne(name, options).catch(note), options);
+    const [first] = failures;
+    if (first === undefined) return;
+    if (failures.length === 1) throw first;
+    const { code, store, operation, retryable, message } = first;
+    const reason = `${failures.length} of ${names.length} failed, the first one: ${message}`;
+    throw new StoreError(code, { store, operation, retryable, reason, cause: new AggregateError(failures) });
+  }
+
+  async #removePage(
+    names: readonly string[],
+    { operation, prefixLength, signal }: BulkRemovalOptions,
+    single: string[],
+    failures: StoreError[],
+  ): Promise<void> {
+    const client = this.#client;
+    const call = { store: client.store, operation };
+    const objects = names.map((name) => `<Object><Key>${escapeXml(name)}</Key></Object>`).join("");
+    const body = new TextEncoder().encode(
+      `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`,
+    );
+    const headers = { "x-amz-checksum-sha256": await sha256(body, "base64"), "content-type": "application/xml" };
+    const query = { delete: "" };
+    const xml = await client.send(
+      { operation, method: "POST", query, headers, body, accepts: [400, 404, 405, 411, 501], signal },
+      async (response) => response.ok ? await readText(response, call) : (await response.body?.cancel(), undefined),
+    );
+    if (xml === undefined) {
+      // Some insist on Content-MD5, which no platform has at hand; and some do not know the call at all.
+      this.#isSupported = false;
+      single.push(...names);
+      return;
+    }
+    if (!isDocument(xml, "DeleteResult")) throw strange(call, "no whole list of what was removed").error;
+    eachElement(xml, "Error", (from, to) => {
+      const name = textOf(xml, "Key", from, to) ?? "";
+      const reason = textOf(xml, "Code", from, to) ?? "";
+      if (reason === "NoSuchKey") return;
+      const code = reason === "AccessDenied" ? "denied" : "unavailable";
+      failures.push(new StoreError(code, { ...call, key: name.slice(prefixLength), reason }));
+    });
+  }
+
+  async #removeOne(name: string, { operation, prefixLength, signal }: BulkRemovalOptions): Promise<void> {
+    const key = name.slice(prefixLength);
+    await this.#client.send(
+      { operation, key, method: "DELETE", name, accepts: [404], signal },
+      (response) => response.body?.cancel(),
+    );
+  }
+}
