@@ -50,7 +50,7 @@ export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backe
   const sizeOf = toMeasure(inner.name, options) ?? (() => 0);
   const room = new Room(inner, options, policy, sizeOf);
 
-  return layer<V, V>(inner, {
+  const outer = layer<V, V>(inner, {
     read: (key, options) => room.ask(key, () => inner.read(key, options), (entry) => entry.value),
     write: async (key, value, options) => {
       const size = sizeOf(value, key);
@@ -135,5 +135,10 @@ export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backe
       });
     },
     withFormat: (format) => bounded(inner.withFormat!(format), options),
-  }, ["list", "has", "count", "revision", "close"]);
+  }, ["list", "count", "revision", "close"]);
+  // Derived from a read it would be a use.
+  const has: Backend<V>["has"] = (key, options) => {
+    return andThen(inner.has?.(key, options) ?? inner.read(key, options), (found) => !!found);
+  };
+  return Object.assign(outer, { has });
 }

@@ -21,6 +21,14 @@ export interface TieredOptions {
   readonly ttl?: number | Duration | undefined;
 }
 
+/** A read that wants the deadline of the entry, to copy it, and not its version: a tier behind may answer from a copy. */
+interface CopyOptions extends ReadOptions {
+  readonly isForCopy?: boolean | undefined;
+}
+
+const forCopy = (options?: ReadOptions): CopyOptions => ({ ...options, details: true, isForCopy: true });
+const isForDetails = (options?: CopyOptions): boolean => options?.details === true && !options.isForCopy;
+
 /**
  * A backend that keeps copies of what is far away in a tier that is near.
  *
@@ -104,16 +112,12 @@ export function tiered<V, Far extends Backend<V>>(
   }
 
   const fetchOne = (key: string, options?: ReadOptions) =>
-    fetch(
-      [key],
-      () => far.read(key, { ...options, details: true }),
-      (entry) => new Map(entry && [[key, entry]]),
-    );
+    fetch([key], () => far.read(key, forCopy(options)), (entry) => new Map(entry && [[key, entry]]));
 
   const outer = layer<V, V>(far, {
     read: (key, options) => {
       // A copy has a version and a deadline of its own.
-      if (options?.details) return far.read(key, options);
+      if (isForDetails(options)) return far.read(key, options);
       return andThen(tier.read(key, options), (entry) => entry ?? fetchOne(key, options));
     },
     write: (key, value, options) =>
@@ -122,11 +126,11 @@ export function tiered<V, Far extends Backend<V>>(
       }),
     remove: (key, options) => change([key], () => far.remove(key, options)),
     readMany: (keys, options) => {
-      if (options?.details) return far.readMany!(keys, options);
+      if (isForDetails(options)) return far.readMany!(keys, options);
       return andThen(tier.readMany(keys, options), async (found) => {
         const missing = keys.filter((key) => !found.has(key));
         if (missing.length === 0) return found;
-        const readFar = () => far.readMany!(missing, { ...options, details: true });
+        const readFar = () => far.readMany!(missing, forCopy(options));
         return new Map([...found, ...await fetch(missing, readFar, (entries) => entries)]);
       });
     },
@@ -158,10 +162,11 @@ export function tiered<V, Far extends Backend<V>>(
       });
     },
     withFormat: (format) => tiered(near.withFormat?.(format) ?? near, far.withFormat!(format), options),
-  }, ["list", "has", "count", "readable", "revision"]);
+  }, ["list", "count", "readable", "revision"]);
 
-  // Both are there whatever the far tier has: copies must go even if it clears key by key, and both tiers are ours.
+  // These are there whatever the far tier has: derived from others they would ask the copies, or leave them behind.
   const always: Partial<Backend<V>> = {
+    has: (key, options) => andThen(far.has?.(key, options) ?? far.read(key, options), (found) => !!found),
     clear: (options) => tier.clear(options, () => clearKeys(far as Backend<unknown>, options)),
     close: async () => {
       try {
