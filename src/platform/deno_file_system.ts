@@ -5,6 +5,7 @@
  */
 
 import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
+import { listsSteadily } from "./steady_listing.ts";
 
 /** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
 interface DenoItem {
@@ -132,6 +133,7 @@ export function denoFileSystem(): FileSystem {
         file.close();
       }
     },
+    listsSteadily,
     async *items(path) {
       let page: FolderItem[] = [];
       try {

@@ -82,6 +82,11 @@ export interface FileSystem {
   syncFolder(path: string): Promise<void>;
   /** The names in a folder, some at a time, read as they are asked for where the runtime can. */
   items(path: string): AsyncIterable<readonly FolderItem[]>;
+  /**
+   * Whether `items` of a folder has each name once that is there throughout, also while files are renamed to it. Some
+   * file systems give a name another position then, and the reader misses it or meets it twice. @default {yes}
+   */
+  listsSteadily?(path: string): Awaitable<boolean>;
 }
 
 /** The POSIX code of an error, or an empty string. */

@@ -5,6 +5,7 @@
  */
 
 import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
+import { listsSteadily } from "./steady_listing.ts";
 
 /** The part of `fs.Stats` and `fs.Dirent` in use. */
 interface NodeKind {
@@ -94,6 +95,7 @@ export async function nodeFileSystem(): Promise<FileSystem> {
         await folder.close();
       }
     },
+    listsSteadily,
     async *items(path) {
       const folder = await promises.opendir(path, { bufferSize: PAGE });
       try {

@@ -35,6 +35,7 @@ export class DiskFolder {
   readonly #durable: boolean;
   readonly #now: Clock;
   #hasLifetimes = false;
+  #listsSteadily: boolean | undefined;
 
   constructor(files: FileSystem, root: string, durable: boolean, now: Clock) {
     this.files = files;
@@ -149,6 +150,11 @@ export class DiskFolder {
   async sweep(path: string): Promise<void> {
     const info = await this.files.look(path);
     if (info?.kind === "file" && info.modifiedAt < Date.now() - STALE_AFTER) await this.discard(path);
+  }
+
+  /** Whether a listing has each name once that is there throughout. */
+  async listsSteadily(): Promise<boolean> {
+    return this.#listsSteadily ??= await this.files.listsSteadily?.(this.root || "/") ?? true;
   }
 
   /** Waits until the names in a folder would survive a power failure, if that is wanted. */

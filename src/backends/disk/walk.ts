@@ -6,9 +6,15 @@
 
 import { concurrently } from "../../core/concurrently.ts";
 import { unframe } from "../../core/frame.ts";
-import { errorCode } from "../../platform/file_system.ts";
+import { errorCode, type FolderItem } from "../../platform/file_system.ts";
 import { type DiskFolder, HIDDEN, patiently } from "./disk_folder.ts";
 import { type FileNames, HASHED_FOLDER } from "./file_names.ts";
+
+// A folder that changes while it is read is read at least, and at most, so often.
+const MIN_PASSES = 3;
+const MAX_PASSES = 10;
+// Milliseconds within which two changes of a folder may bear the same time.
+const CLOCK_STEP = 50;
 
 /** Some entries of one folder, live or not. */
 export interface Page {
@@ -111,7 +117,27 @@ async function hashedKey(folder: DiskFolder, path: string): Promise<string | und
   }
 }
 
-async function* itemsOf(folder: DiskFolder, path: string): ReturnType<DiskFolder["files"]["items"]> {
+/** The items of a folder, each name once; those that are there throughout all come. */
+async function* itemsOf(folder: DiskFolder, path: string): AsyncGenerator<readonly FolderItem[], void> {
+  if (await folder.listsSteadily()) return yield* itemsNow(folder, path);
+  // Names that moved while the folder was read may have been missed: it is read again until nothing new comes up.
+  const seen = new Set<string>();
+  for (let pass = 1; pass <= MAX_PASSES; pass++) {
+    const start = Date.now();
+    const before = (await folder.files.look(path || "/"))?.modifiedAt ?? 0;
+    let hasNews = false;
+    for await (const items of itemsNow(folder, path)) {
+      const unseen = items.filter(({ name }) => !seen.has(name) && seen.add(name));
+      hasNews ||= unseen.some(({ name }) => !name.startsWith(HIDDEN));
+      yield unseen;
+    }
+    const after = (await folder.files.look(path || "/"))?.modifiedAt ?? 0;
+    if (after === before && before < start - CLOCK_STEP) return;
+    if (pass >= MIN_PASSES && !hasNews) return;
+  }
+}
+
+async function* itemsNow(folder: DiskFolder, path: string): AsyncGenerator<readonly FolderItem[], void> {
   try {
     yield* folder.files.items(path || "/");
   } catch (error) {

@@ -8,6 +8,7 @@ import { concurrently } from "../../core/concurrently.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { readText, type S3Client, sha256 } from "./client.ts";
 import { strange } from "./errors.ts";
+import { Failures } from "./failures.ts";
 import { eachElement, escapeXml, isDocument, isSayable, textOf } from "./xml.ts";
 
 /** Most names in one request. */
@@ -32,32 +33,23 @@ export class BulkRemoval {
 
   /** @throws {StoreError} If some could not be removed; the others are. */
   async remove(names: readonly string[], options: BulkRemovalOptions): Promise<void> {
-    const failures: StoreError[] = [];
-    const note = (error: unknown) => {
-      if (!(error instanceof StoreError)) throw error;
-      failures.push(error);
-    };
+    const failures = new Failures();
     const sayable = names.filter(isSayable);
     const single = names.filter((name) => !isSayable(name));
     for (let at = 0; at < sayable.length; at += MOST) {
       const page = sayable.slice(at, at + MOST);
       if (!this.#isSupported || page.length === 1) single.push(...page);
-      else await this.#removePage(page, options, single, failures).catch(note);
+      else await this.#removePage(page, options, single, failures).catch(failures.add);
     }
-    await concurrently(single, (name) => this.#removeOne(name, options).catch(note), options);
-    const [first] = failures;
-    if (first === undefined) return;
-    if (failures.length === 1) throw first;
-    const { code, store, operation, retryable, message } = first;
-    const reason = `${failures.length} of ${names.length} failed, the first one: ${message}`;
-    throw new StoreError(code, { store, operation, retryable, reason, cause: new AggregateError(failures) });
+    await concurrently(single, (name) => this.#removeOne(name, options).catch(failures.add), options);
+    failures.throwAny(names.length);
   }
 
   async #removePage(
     names: readonly string[],
     { operation, prefixLength, signal }: BulkRemovalOptions,
     single: string[],
-    failures: StoreError[],
+    failures: Failures,
   ): Promise<void> {
     const client = this.#client;
     const call = { store: client.store, operation };
@@ -83,7 +75,7 @@ export class BulkRemoval {
       const reason = textOf(xml, "Code", from, to) ?? "";
       if (reason === "NoSuchKey") return;
       const code = reason === "AccessDenied" ? "denied" : "unavailable";
-      failures.push(new StoreError(code, { ...call, key: name.slice(prefixLength), reason }));
+      failures.add(new StoreError(code, { ...call, key: name.slice(prefixLength), reason }));
     });
   }
 

@@ -15,6 +15,8 @@ export function refusalOf(key: string): string | undefined {
   if (key === "") return "an object needs a name";
   // `fetch` folds them, whether they are percent-encoded or not (https://url.spec.whatwg.org/#double-dot-path-segment).
   if (hasDotPart(key)) return 'a part of the key is "." or ".."';
+  // Servers refuse it with a page of their own, or end the name at it.
+  if (key.includes("\0")) return "it has the character U+0000";
   return isReserved(key) ? `"${RESERVED}" is reserved` : undefined;
 }
 

@@ -26,6 +26,7 @@ import { BulkRemoval } from "./bulk_removal.ts";
 import { checksumOf, type S3Checksum } from "./checksum.ts";
 import type { S3Client } from "./client.ts";
 import { brokenOff, type S3Call } from "./errors.ts";
+import { Failures } from "./failures.ts";
 import { gunzip, gzip, isGzip } from "./gzip.ts";
 import { isReserved, MAX_NAME_BYTES, refusalOf, toPath } from "./keys.ts";
 import { type Listed, listPages } from "./listing.ts";
@@ -210,6 +211,24 @@ export class S3Place implements S3Backend {
     return count;
   }
 
+  async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, S3Entry>> {
+    for (const key of keys) this.#call("read", key);
+    const found = new Map<string, S3Entry>();
+    await this.#each(keys, options, async (key) => {
+      const entry = await this.read(key, options);
+      if (entry) found.set(key, entry);
+    });
+    return found;
+  }
+
+  async writeMany(
+    entries: ReadonlyMap<string, Uint8Array>,
+    options?: Omit<S3WriteOptions, "condition">,
+  ): Promise<void> {
+    for (const key of entries.keys()) this.#call("write", key);
+    await this.#each([...entries], options, ([key, raw]) => this.write(key, raw, options));
+  }
+
   async removeMany(keys: readonly string[], options?: CallOptions): Promise<number> {
     const calls = keys.map((key) => this.#call("remove", key, options));
     const names = calls.map(({ name }) => name);
@@ -306,6 +325,18 @@ export class S3Place implements S3Backend {
 
   async copy(from: string, to: string, options?: CallOptions): Promise<boolean> {
     return await this.#copy(this.#call("copy", from, options), this.#call("copy", to, options), (note) => note);
+  }
+
+  /** Tries all, several at a time. */
+  async #each<T>(
+    items: readonly T[],
+    options: CallOptions | undefined,
+    task: (item: T) => Promise<unknown>,
+  ): Promise<void> {
+    const failures = new Failures();
+    const { concurrency } = this.#parts;
+    await concurrently(items, (item) => task(item).catch(failures.add), { concurrency, signal: options?.signal });
+    failures.throwAny(items.length);
   }
 
   #call(operation: string, key: string, options?: CallOptions): ObjectCall {
