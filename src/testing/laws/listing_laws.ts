@@ -7,6 +7,11 @@
 import { expect, expectEqual, expectRejection } from "../expect.ts";
 import { law, type LawContext, type StoreLaw } from "./law.ts";
 
+/** The keys that the place takes. */
+function taken({ subject }: LawContext, keys: readonly string[]): string[] {
+  return keys.filter((key) => !subject.refusesKey?.(key));
+}
+
 async function fill({ store, value }: LawContext, keys: readonly string[]): Promise<void> {
   await store.setMany(keys.map((key, index) => [key, value(index)]));
 }
@@ -27,7 +32,8 @@ function byBytes(a: string, b: string): number {
 /** Laws of listings. */
 export const listingLaws: readonly StoreLaw[] = [
   law("a prefix picks the keys that start with it, character for character (X-03)", async (context) => {
-    const keys = ["user", "user/1", "user/2", "users/1", "User/1", "use", "a%", "a%b", "a_b", "ab", "", "üser", "u"];
+    const names = ["user", "user/1", "user/2", "users/1", "User/1", "use", "a%", "a%b", "a_b", "ab", "", "üser", "u"];
+    const keys = taken(context, names);
     await fill(context, keys);
     for (const prefix of ["", "user", "user/", "u", "a%", "a_", "ü", "nobody", "user/1", "user/11"]) {
       const expected = keys.filter((key) => key.startsWith(prefix)).toSorted();
@@ -50,7 +56,8 @@ export const listingLaws: readonly StoreLaw[] = [
   }, ["list"]),
   law("listings are in the order of the keys' bytes, and after resumes one", async (context) => {
     const { store } = context;
-    const keys = [...numbered(230), "", "B", "a", "é", "\uffff", "\u{10000}", "\ue000", "a/b", "a\u0000", "中"];
+    const awkward = ["", "B", "a", "é", "\uffff", "\u{10000}", "\ue000", "a/b", "a\u0000", "中"];
+    const keys = taken(context, [...numbered(230), ...awkward]);
     await fill(context, keys);
     const expected = keys.toSorted(byBytes);
     expectEqual(await Array.fromAsync(store.keys()), expected, "keys");
