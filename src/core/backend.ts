@@ -138,8 +138,6 @@ export interface Backend<Raw> {
   readable?(key: string, options?: CallOptions): Awaitable<ReadableStream<Uint8Array> | undefined>;
   /** Takes the raw value as a stream: the entry appears when the stream is closed, and not at all when it is aborted. */
   writable?(key: string, options?: Omit<WriteOptions, "condition">): Awaitable<WritableStream<Uint8Array>>;
-  /** Runs the task when no other one of this key runs in this process: for updates, where there is no `supports.swap`. */
-  inTurn?<T>(key: string, task: () => Promise<T>): Promise<T>;
   /** A token that changes exactly when an entry is written or removed; where `supports.revision`. */
   revision?(options?: CallOptions): Awaitable<string>;
   /** The same place for values of this format: a folder gives its files the right ending. */

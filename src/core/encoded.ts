@@ -29,7 +29,6 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
   const inner = backend.withFormat?.(codec) ?? backend;
   const { streams } = codec;
   const turns = new Turns();
-  const updates = new Turns();
 
   const corrupt = (key: string, cause: unknown): never => {
     if (cause instanceof StoreError) throw cause;
@@ -46,15 +45,18 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
   };
   const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decode(key, entry);
 
-  const outer = layer<V, Raw>(inner, {
+  return layer<V, Raw>(inner, {
     codec: undefined,
     encoded: undefined,
     read: (key, options) => andThen(inner.read(key, options), decodeMaybe(key)),
     write: (key, value, options) => {
       const raw = codec.encode(value);
       // A large value may take longer to encode than the small one that is written after it.
-      if (isPending(raw) || turns.has(key)) return turns.run(key, async () => inner.write(key, await raw, options));
-      return inner.write(key, raw, options);
+      if (!isPending(raw) && !turns.has(key)) return inner.write(key, raw, options);
+      const encoding = Promise.resolve(raw);
+      // While it waits for its turn, nobody else is there to hear that it failed.
+      encoding.catch(() => {});
+      return turns.run(key, async () => inner.write(key, await encoding, options));
     },
     readMany: async (keys, options) => {
       const values = new Map<string, Entry<V>>();
@@ -76,7 +78,6 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
       return streams ? through(streams.encode(), stream) : stream;
     },
   }, ["remove", "list", "removeMany", "has", "count", "clear", "touch", "prune", "revision", "close"]);
-  return Object.assign(outer, { inTurn: <T>(key: string, task: () => Promise<T>) => updates.run(key, task) });
 }
 
 /** A stream that ends when the last byte has gone through the transform and arrived: `pipeTo` alone ends before that. */

@@ -21,6 +21,11 @@ type Level = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 /** fflate is fed this much at a time, so that a bomb is noticed before it has gone off. */
 const SLICE = 16 * 1024;
 
+/** What stands behind the deflated data. */
+const TRAILER_BYTES = { gzip: 8, deflate: 4 };
+/** Nothing, deflated. */
+const EMPTY_BYTES = 2;
+
 /** gzip or deflate on any platform. */
 export function portableCompression(
   format: "gzip" | "deflate",
@@ -42,24 +47,29 @@ export function portableCompression(
     if (canDecode()) {
       return check(bytes, await through(new DecompressionStream(format) as Bytes, bytes, maxBytes, tooLarge));
     }
-    const { Gunzip, Unzlib } = await import("fflate");
-    const inflate = new (format === "gzip" ? Gunzip : Unzlib)();
-    const output = collector(maxBytes, tooLarge);
-    inflate.ondata = (chunk) => output.add(chunk);
-    for (let at = 0; at < bytes.length || at === 0; at += SLICE) {
-      inflate.push(bytes.slice(at, at + SLICE), at + SLICE >= bytes.length);
+    const { Inflate, inflateSync } = await import("fflate");
+    const body = bytes.subarray(bodyStart(format, bytes), -TRAILER_BYTES[format]);
+    if (maxBytes !== Infinity) {
+      const output = collector(maxBytes, tooLarge);
+      const inflate = new Inflate((chunk) => output.add(chunk));
+      for (let at = 0; at < body.length; at += SLICE) {
+        inflate.push(body.slice(at, at + SLICE), at + SLICE >= body.length);
+      }
     }
-    return check(bytes, output.whole());
+    const decoded = check(bytes, inflateSync(body));
+    // Nothing but zeros behind an empty body looks like its checksum, however many they are.
+    if (decoded.length === 0 && body.length !== EMPTY_BYTES) throw incomplete();
+    return decoded;
   };
+  const incomplete = () => new Error(`Cannot decode ${format}: its checksum does not match`);
   // Not every implementation looks at the checksums behind the data, or notices that they are cut off.
   const check = (bytes: Uint8Array, decoded: Uint8Array): Uint8Array => {
-    const end = new DataView(bytes.buffer, bytes.byteOffset + Math.max(0, bytes.length - 8), Math.min(8, bytes.length));
-    const isWhole = bytes.length < 8
-      ? false
-      : format === "deflate"
+    if (bytes.length < 8) throw incomplete();
+    const end = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 8, 8);
+    const matches = format === "deflate"
       ? end.getUint32(4) === adler32(decoded)
       : end.getUint32(0, true) === crc32(decoded) && end.getUint32(4, true) === decoded.length % 2 ** 32;
-    if (!isWhole) throw new Error(`Cannot decode ${format}: its checksum does not match`);
+    if (!matches) throw incomplete();
     return decoded;
   };
 
@@ -69,6 +79,23 @@ export function portableCompression(
     encode: () => canEncode() ? new CompressionStream(format) as Bytes : whole(compress),
     decode: () => canDecode() && maxBytes === Infinity ? new DecompressionStream(format) as Bytes : whole(decompress),
   };
+}
+
+/** Where the deflated data starts, behind the header. */
+function bodyStart(format: "gzip" | "deflate", bytes: Uint8Array): number {
+  if (format === "deflate") {
+    const isHeader = bytes.length > 2 && (bytes[0]! & 15) === 8 && (bytes[0]! * 256 + bytes[1]!) % 31 === 0;
+    if (!isHeader || bytes[1]! & 32) throw new Error("Cannot decode deflate: it has another header");
+    return 2;
+  }
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8) {
+    throw new Error("Cannot decode gzip: it has another header");
+  }
+  const flags = bytes[3] ?? 0;
+  let at = 10;
+  if (flags & 4) at += 2 + bytes[at]! + bytes[at + 1]! * 256;
+  for (const flag of [8, 16]) if (flags & flag) at = bytes.indexOf(0, at) + 1;
+  return flags & 2 ? at + 2 : at;
 }
 
 /** A stream that waits for all the bytes and converts them at once. */

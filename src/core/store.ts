@@ -60,6 +60,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   readonly #ttl: number;
   readonly #now: Clock;
   readonly #maxKeyBytes: number;
+  readonly #updates = new Map<string, Promise<void>>();
   // The backend while it answers at once; nothing after closing, so that the short way needs no check of its own.
   #atHand: Backend<V> | undefined;
   #closed = false;
@@ -167,15 +168,21 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     options?: SetOptions,
   ): Promise<V | undefined> {
     this.#checkKey("write", key, options);
-    let value: V | undefined;
-    const change = () =>
-      this.#change(key, options, async (entry) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    while (this.#updates.has(key)) await this.#updates.get(key);
+    this.#updates.set(key, promise);
+    try {
+      let value: V | undefined;
+      await this.#change(key, options, async (entry) => {
         value = await compute(entry?.value, key);
         const isKept = entry && options?.ttl === undefined && options?.expiresAt === undefined;
         return { value, expiresAt: isKept ? entry.expiresAt : this.#expiresAt(options) };
       });
-    await (this.#backend.inTurn?.(key, change) ?? change());
-    return value;
+      return value;
+    } finally {
+      this.#updates.delete(key);
+      resolve();
+    }
   }
 
   /** The value, which is written first if the key is absent. */
@@ -421,7 +428,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   #expiresAt(lifetime: Lifetime | undefined): number | undefined {
     if (lifetime === undefined && this.#ttl === Infinity) return undefined;
     const expiresAt = toExpiresAt(lifetime, this.#ttl, this.#now);
-    if (expiresAt !== undefined) this.#need("ttl");
+    if (expiresAt! > 0) this.#need("ttl");
     return expiresAt;
   }
 
@@ -447,7 +454,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   #need(feature: keyof Backend<V>["supports"]): void {
-    if (!this.#backend.supports[feature]) throw this.#error("unsupported", feature);
+    if (!this.#backend.supports[feature]) throw this.#error("unsupported", `use ${feature}`);
   }
 
   #error(code: StoreErrorCode, operation: string, key?: string, reason?: string): StoreError {

@@ -199,8 +199,18 @@ function stream(
   let taken = 0;
   // Held back, so that the byte behind the end comes together with the last chunk: alone it would begin a new frame.
   let held: Uint8Array | undefined;
-  const write = (chunk: Uint8Array) =>
-    new Promise<void>((resolve, reject) => engine.write(chunk, (error) => error ? reject(error) : resolve()));
+  const ended = new Promise<void>((resolve, reject) => {
+    engine.on("end", resolve);
+    engine.on("error", reject);
+  });
+  ended.catch(() => {});
+  // An engine that has come to its end forgets to call back.
+  const write = (chunk: Uint8Array) => {
+    const written = new Promise<void>((resolve, reject) => {
+      engine.write(chunk, (error) => error ? reject(error) : resolve());
+    });
+    return Promise.race([written, ended]);
+  };
   return new TransformStream<Uint8Array, Uint8Array>({
     start(controller) {
       engine.on("data", (chunk: Uint8Array) => {
@@ -219,11 +229,8 @@ function stream(
     },
     async flush() {
       if (decoding?.isLenient) await write(oneMore(held ?? new Uint8Array()));
-      await new Promise<void>((resolve, reject) => {
-        engine.on("end", resolve);
-        engine.on("error", reject);
-        engine.end();
-      });
+      engine.end();
+      await ended;
       if (taken > maxBytes) throw tooLarge();
       if (decoding && engine.bytesWritten !== given) throw incomplete(decoding.name);
     },

@@ -59,7 +59,7 @@ export const conditionLaws: readonly StoreLaw[] = [
       await Promise.resolve();
       return values[(values.findIndex((value) => isEqual(value, old)) + 1) % values.length];
     };
-    const count = 2 * values.length + 1;
+    const count = 2 * values.length;
     await Promise.all(Array.from({ length: count }, () => store.update("key", next)));
     expectEqual(await store.get("key"), values[(count - 1) % values.length], "the value after so many steps");
   }),
