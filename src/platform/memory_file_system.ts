@@ -276,7 +276,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   #file(path: string): MemoryFile {
-    const item = this.#find(path);
+    const item = path === "/" ? this.#root : this.#folder(path).names.get(nameOf(path));
     if (item?.kind === "file") return item;
     throw fileError(item === undefined ? "ENOENT" : item.kind === "folder" ? "EISDIR" : "ELOOP", path);
   }
