@@ -191,7 +191,7 @@ function pairs(flat: readonly unknown[]): unknown[] {
 const TAGS: ReadonlyMap<string, (content: unknown) => unknown> = new Map<string, (content: unknown) => unknown>([
   ["$date", (content) => {
     const date = new Date(text(content));
-    date.toISOString();
+    expect(date.toISOString() === content);
     return date;
   }],
   ["$bigint", (content) => BigInt(matching(/^-?\d+$/, content))],

@@ -6,7 +6,7 @@
 
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
-import { checkCompression, compressed } from "../core/zlib.ts";
+import { checkCompression, compressed, type EndFinder } from "../core/zlib.ts";
 
 /** What {@linkcode zstd} is told. */
 export interface ZstdOptions {
@@ -48,6 +48,65 @@ export function zstd(options: ZstdOptions = {}): Codec<Uint8Array, Uint8Array> {
     decoder: "zstdDecompress",
     encoderOptions: { params: { [LEVEL]: options.level ?? 3, [CHECKSUM]: 1 } },
     maxBytes: options.maxBytes,
-    isLenient: true,
+    findEnd,
   });
+}
+
+const FRAME = 0xfd2fb528;
+const SKIPPABLE_FRAME = 0x184d2a50;
+
+/** Follows frames and blocks (RFC 8878 §3.1), since decoders take a frame that was cut off for one that is not there. */
+function findEnd(): EndFinder {
+  let step = magic;
+  let wanted = 4;
+  let have = 0;
+  let number = 0;
+  let skip = 0;
+  let frames = 0;
+  let hasChecksum = false;
+
+  function magic(number: number): void {
+    if (number === FRAME) [step, wanted] = [descriptor, 1];
+    else if ((number & ~15) >>> 0 === SKIPPABLE_FRAME) [step, wanted] = [skippable, 4];
+    else wanted = Infinity;
+  }
+  function skippable(size: number): void {
+    endFrame(size);
+  }
+  function descriptor(flags: number): void {
+    const isSingleSegment = (flags & 32) !== 0;
+    hasChecksum = (flags & 4) !== 0;
+    const sizeBytes = flags >> 6 === 0 ? Number(isSingleSegment) : 1 << (flags >> 6);
+    skip = Number(!isSingleSegment) + [0, 1, 2, 4][flags & 3]! + sizeBytes;
+    [step, wanted] = [block, 3];
+  }
+  function block(header: number): void {
+    const isRunLength = ((header >> 1) & 3) === 1;
+    skip = isRunLength ? 1 : header >> 3;
+    if (header & 1) endFrame(skip + (hasChecksum ? 4 : 0));
+  }
+  function endFrame(size: number): void {
+    skip = size;
+    frames++;
+    [step, wanted] = [magic, 4];
+  }
+
+  return {
+    push(bytes) {
+      for (let at = 0; at < bytes.length;) {
+        if (skip > 0) {
+          const skipped = Math.min(skip, bytes.length - at);
+          skip -= skipped;
+          at += skipped;
+          continue;
+        }
+        number += bytes[at++]! * 2 ** (8 * have++);
+        if (have < wanted) continue;
+        const complete = number;
+        number = have = 0;
+        step(complete);
+      }
+    },
+    isAtEnd: () => frames > 0 && step === magic && have === 0 && skip === 0,
+  };
 }

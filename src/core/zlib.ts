@@ -27,8 +27,10 @@ export interface Compression {
   readonly encoderOptions: object;
   /** The most bytes that decoding may give. @default {Infinity} */
   readonly maxBytes?: number | undefined;
-  /** Whether the decoder passes over input that ends early, so that a byte behind the end has to show it. */
+  /** Whether the decoder passes over input that ends early, so that a byte behind the end has to show it. @default {false} */
   readonly isLenient?: boolean | undefined;
+  /** Tells whether input is whole, where the decoder does not and a byte behind the end would be an error. */
+  readonly findEnd?: (() => EndFinder) | undefined;
   /** The same without `node:zlib`. @default {none: `unsupported`} */
   readonly portable?: PortableCompression | undefined;
 }
@@ -39,6 +41,14 @@ export interface PortableCompression extends ByteStreams {
   compress(bytes: Uint8Array): Promise<Uint8Array>;
   /** The bytes again. */
   decompress(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What follows the structure of compressed bytes. */
+export interface EndFinder {
+  /** Takes the next bytes. */
+  push(bytes: Uint8Array): void;
+  /** Whether the bytes so far are whole. */
+  isAtEnd(): boolean;
 }
 
 /** Input from this length on goes to the thread pool. */
@@ -61,7 +71,7 @@ type Zlib = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
 /** The codec of a compression. */
 export function compressed(compression: Compression): Codec<Uint8Array, Uint8Array> {
   const { name, contentEncoding, extension, encoder, decoder, encoderOptions, portable } = compression;
-  const { maxBytes = Infinity, isLenient = false } = compression;
+  const { maxBytes = Infinity, isLenient = false, findEnd } = compression;
   const decoderOptions = maxBytes === Infinity
     ? { info: true }
     : { info: true, maxOutputLength: Math.max(1, maxBytes) };
@@ -106,6 +116,9 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
         if (portable) return portable.decompress(bytes);
         throw unsupported("read");
       }
+      const finder = findEnd?.();
+      finder?.push(bytes);
+      if (finder?.isAtEnd() === false) throw incomplete(name);
       const input = isLenient ? oneMore(bytes) : bytes;
       if (bytes.length < THREAD_BYTES) {
         let decoded: Decoded;
@@ -136,7 +149,9 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
       },
       decode() {
         const native = zlib();
-        if (native) return stream(create(native, decoder, {}), maxBytes, tooLarge, { name, isLenient });
+        if (native) {
+          return stream(create(native, decoder, {}), maxBytes, tooLarge, { name, isLenient, finder: findEnd?.() });
+        }
         if (portable) return portable.decode();
         throw unsupported("read");
       },
@@ -193,7 +208,7 @@ function stream(
   engine: Engine,
   maxBytes: number,
   tooLarge: () => StoreError,
-  decoding?: { readonly name: string; readonly isLenient: boolean },
+  decoding?: { readonly name: string; readonly isLenient: boolean; readonly finder: EndFinder | undefined },
 ): TransformStream<Uint8Array, Uint8Array> {
   let given = 0;
   let taken = 0;
@@ -223,6 +238,7 @@ function stream(
     async transform(chunk) {
       given += chunk.length;
       if (taken > maxBytes) throw tooLarge();
+      decoding?.finder?.push(chunk);
       if (!decoding?.isLenient) return await write(chunk);
       if (held) await write(held);
       held = chunk.slice();
@@ -232,7 +248,9 @@ function stream(
       engine.end();
       await ended;
       if (taken > maxBytes) throw tooLarge();
-      if (decoding && engine.bytesWritten !== given) throw incomplete(decoding.name);
+      if (decoding && (engine.bytesWritten !== given || decoding.finder?.isAtEnd() === false)) {
+        throw incomplete(decoding.name);
+      }
     },
   });
 }
