@@ -38,7 +38,7 @@ export function counted<V>(inner: Backend<V>): { backend: Backend<V>; calls: str
     list: (options) => note("list", inner.list(options)),
     count: (options) => note("count", inner.count!(options)),
     clear: (options) => note("clear", inner.clear!(options)),
-    has: (key, options) => note("has", inner.has!(key, options)),
+    has: async (key, options) => note("has", await inner.read(key, options) !== undefined),
     readMany: async (keys, options) => {
       calls.push("readMany");
       const found = new Map();
