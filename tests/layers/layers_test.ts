@@ -164,9 +164,8 @@ describe("prefixed", () => {
     const inner = memory<number>();
     const stores = ["", "a", "aa", "a:"].map((prefix) => new Store(prefixed(inner, prefix)));
     await stores[1]!.set("a:b", 1);
-    assertEquals(await Promise.all(["aa:b", "a:b", ":b", "ab"].map((key, at) => stores[at]!.get(key))), [
-      [1, 1, 1, undefined],
-    ]);
+    const found = await Promise.all(["aa:b", "a:b", ":b", "ab"].map((key, at) => stores[at]!.get(key)));
+    assertEquals(found, [1, 1, 1, undefined]);
     const nested = new Store(prefixed(prefixed(inner, "outer/"), "inner/"));
     await nested.set("key", 2);
     assertStrictEquals(inner.readSync!("outer/inner/key"), 2);
