@@ -308,6 +308,7 @@ describe("disk names", () => {
         assertEquals(new Set(files.map((file) => file.toLowerCase().normalize("NFD"))).size, AWKWARD.length);
         for (const file of files) {
           for (const part of file.split("/")) {
+            // deno-lint-ignore no-control-regex
             assertMatch(part, /^[^\x00-\x1f<>:"|?*\\A-Z~.][^\x00-\x1f<>:"|?*\\A-Z~]*$/);
             assert(!/[. ]$/.test(part) && new TextEncoder().encode(part).length <= 255);
             assert(!/^(con|prn|aux|nul|com\d|lpt\d) *(\.|$)/.test(part), part);

@@ -1,10 +1,10 @@
 /**
- * The backend behind `disk()`.
+ * The backend behind `disk()`: turns, batches, and failures by their name.
  *
  * @module
  */
 
-import { isPending } from "../../core/awaitable.ts";
+import type { Awaitable } from "../../core/awaitable.ts";
 import type {
   ByteBackend,
   CallOptions,
@@ -15,31 +15,36 @@ import type {
   RemoveOptions,
   WriteOptions,
 } from "../../core/backend.ts";
-import { type Clock, isPast } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Codec, Format } from "../../core/codec.ts";
 import { concurrently } from "../../core/concurrently.ts";
 import { encoded } from "../../core/encoded.ts";
-import { frame, unframe } from "../../core/frame.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { Turns } from "../../core/turns.ts";
-import { errorCode, type FileSystem } from "../../platform/file_system.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
 import { diskError } from "./disk_error.ts";
-import { DiskFolder, patiently } from "./disk_folder.ts";
+import { DiskFolder } from "./disk_folder.ts";
+import { EntryFiles } from "./entry_files.ts";
 import { FileNames, type Place } from "./file_names.ts";
 import { readableFrom, writableInto } from "./file_streams.ts";
+import { Lifetimes } from "./lifetimes.ts";
 import { PagedKeys } from "./paged_keys.ts";
 import { liveOnly, type Page, walk } from "./walk.ts";
+import { clear, prune } from "./whole_folder.ts";
 
 /** What a {@linkcode DiskBackend} is made of. */
 export interface DiskSetup {
   /** The absolute path of the folder. */
   readonly root: string;
   /** Finds the file system; asked when it is needed first. */
-  readonly files: () => FileSystem | Promise<FileSystem>;
+  readonly files: () => Awaitable<FileSystem>;
+  /** Whether a write ends only when it would survive a power failure. */
   readonly durable: boolean;
   /** Ending of all names, whatever the format. */
   readonly extension: string | undefined;
+  /** The codec of a store that is given none. */
   readonly codec: Codec<unknown, Uint8Array>;
+  /** The clock by which entries expire. */
   readonly now: Clock;
 }
 
@@ -54,7 +59,7 @@ export class DiskBackend implements ByteBackend {
   readonly #names: FileNames;
   // What is done to one key through this object happens in the order in which it was asked for.
   readonly #turns = new Turns();
-  #folder: DiskFolder | undefined;
+  #entries: EntryFiles | undefined;
 
   constructor(setup: DiskSetup, format: Format = setup.codec) {
     this.codec = setup.codec;
@@ -69,53 +74,25 @@ export class DiskBackend implements ByteBackend {
   }
 
   async read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
-    options?.signal?.throwIfAborted();
     try {
-      const folder = this.#folder ?? await this.#open();
-      const answer = this.#names.place(key);
-      const place = isPending(answer) ? await answer : answer;
-      const isReachable = folder.isReachable(place.folders);
-      if (!(isPending(isReachable) ? await isReachable : isReachable)) return undefined;
-      const path = `${folder.pathOf(place.folders)}/${place.file}`;
-      if (options?.details) {
-        const { bytes, info } = await folder.readAt(path);
-        const entry = this.#entry(key, place, bytes);
-        return entry && { ...entry, createdAt: info.modifiedAt };
-      }
-      return this.#entry(key, place, await folder.readFile(path));
+      options?.signal?.throwIfAborted();
+      const entries = this.#entries ?? await this.#open();
+      const place = this.#names.place(key);
+      return await entries.read(key, "file" in place ? place : await place, options?.details);
     } catch (error) {
-      return await this.#missing("read", key, options, error);
+      return await this.#absentAfter("read", key, options?.signal, error);
     }
   }
 
   write(key: string, raw: Uint8Array, options: WriteOptions = {}): Promise<boolean> {
-    const { expiresAt, condition, signal } = options;
+    const { condition } = options;
     if (condition !== undefined && condition !== "absent") return Promise.reject(this.#noVersions("write", key));
-    return this.#turn("write", key, options, async (folder, place) => {
-      if (expiresAt !== undefined) {
-        if (isPast(expiresAt, this.now)) {
-          if (condition) return !await this.#has(folder, place);
-          await this.#remove(folder, place);
-          return true;
-        }
-        await folder.keepLifetimes();
-      }
-      if (condition && await this.#has(folder, place)) return false;
-      const bytes = frame({ payload: raw, expiresAt, key: place.isHashed ? key : undefined });
-      const temporary = await folder.prepare(place, bytes);
-      if (signal?.aborted) {
-        await folder.discard(temporary);
-        throw signal.reason;
-      }
-      if (condition) return await folder.create(temporary, place);
-      await folder.replace(temporary, place);
-      return true;
-    });
+    return this.#turn("write", key, options, (entries, place) => entries.write(key, place, raw, options));
   }
 
   remove(key: string, options?: RemoveOptions): Promise<boolean> {
     if (options?.condition) return Promise.reject(this.#noVersions("remove", key));
-    return this.#turn("remove", key, options, (folder, place) => this.#remove(folder, place));
+    return this.#turn("remove", key, options, (entries, place) => entries.remove(place));
   }
 
   list({ prefix, limit = Infinity, signal }: ListOptions = {}): AsyncIterable<string> {
@@ -144,12 +121,11 @@ export class DiskBackend implements ByteBackend {
   }
 
   async has(key: string, options?: CallOptions): Promise<boolean> {
-    options?.signal?.throwIfAborted();
     try {
-      const folder = this.#folder ?? await this.#open();
-      return await this.#has(folder, await this.#names.place(key));
+      options?.signal?.throwIfAborted();
+      return await (this.#entries ?? await this.#open()).has(await this.#names.place(key));
     } catch (error) {
-      return await this.#missing("read", key, options, error) ?? false;
+      return await this.#absentAfter("read", key, options?.signal, error) ?? false;
     }
   }
 
@@ -161,156 +137,84 @@ export class DiskBackend implements ByteBackend {
 
   async clear({ prefix = "", signal }: PrefixOptions = {}): Promise<void> {
     try {
-      const folder = await this.#open();
-      const touched = new Set<string>();
-      for await (const page of walk(folder, this.#names, prefix)) {
-        touched.add(page.folder);
-        await concurrently(page.files, (file) => unlessMissing(folder.files.removeFile(`${page.folder}/${file}`)), {
-          signal,
-        });
-        await folder.settle(page.folder);
-      }
-      // Folders that are empty now; whoever writes into one of them at this moment makes it again.
-      for (const path of [...touched].sort((a, b) => b.length - a.length)) {
-        for (let empty = path; empty.length > folder.root.length; empty = empty.slice(0, empty.lastIndexOf("/"))) {
-          if (!await folder.files.removeFolder(empty).then(() => true, () => false)) break;
-        }
-      }
+      await clear((await this.#open()).folder, this.#names, prefix, signal);
     } catch (error) {
       throw this.#error("clear", undefined, signal, error);
     }
   }
 
-  touch(key: string, expiresAt: number | undefined, options?: CallOptions): Promise<boolean> {
-    return this.#turn("touch", key, options, async (folder, place) => {
-      if (!await folder.isReachable(place.folders)) return false;
-      if (isPast(expiresAt, this.now)) return await this.#remove(folder, place);
-      const path = `${folder.pathOf(place.folders)}/${place.file}`;
-      for (;;) {
-        const { bytes, info } = await folder.readAt(path);
-        const entry = this.#entry(key, place, bytes);
-        if (!entry) return false;
-        if (expiresAt !== undefined) await folder.keepLifetimes();
-        const kept = frame({ payload: entry.value, expiresAt, key: place.isHashed ? key : undefined });
-        const temporary = await folder.prepare(place, kept);
-        // Another process may have written a new value meanwhile.
-        const now = await folder.files.look(path);
-        if (now?.id === info.id && now.modifiedAt === info.modifiedAt) {
-          await folder.replace(temporary, place);
-          return true;
-        }
-        await folder.discard(temporary);
-      }
-    }, false);
-  }
-
-  take(key: string, options?: CallOptions): Promise<Entry<Uint8Array> | undefined> {
-    return this.#turn("take", key, options, async (folder, place) => {
-      if (!await this.#has(folder, place)) return undefined;
-      const path = `${folder.pathOf(place.folders)}/${place.file}`;
-      const aside = await folder.moveAside(path);
-      if (aside === undefined) return undefined;
-      try {
-        const { bytes, info } = await folder.readAt(aside);
-        const entry = this.#entry(key, place, bytes);
-        await folder.discard(aside);
-        await folder.settle(folder.pathOf(place.folders));
-        return entry && { ...entry, createdAt: info.modifiedAt };
-      } catch (error) {
-        await folder.putBack(aside, path);
-        throw error;
-      }
-    });
-  }
-
   async prune({ signal }: CallOptions = {}): Promise<number> {
     try {
-      const folder = await this.#open();
-      let count = 0;
-      for await (const { folder: path, files, isHashed } of walk(folder, this.#names, "")) {
-        signal?.throwIfAborted();
-        if (!await folder.hasLifetimes()) continue;
-        await concurrently(files, async (file) => {
-          if (!await folder.hasExpired(`${path}/${file}`, isHashed)) return;
-          if (await folder.evict(`${path}/${file}`, isHashed)) count++;
-        });
-      }
-      return count;
+      return await prune(await this.#open(), this.#names, signal);
     } catch (error) {
       throw this.#error("prune", undefined, signal, error);
     }
   }
 
-  async readable(key: string, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
-    options?.signal?.throwIfAborted();
+  touch(key: string, expiresAt: number | undefined, options?: CallOptions): Promise<boolean> {
+    return this.#turn("touch", key, options, async (entries, place) => {
+      return await entries.touch(key, place, expiresAt).catch((error) => entries.absentAfter(error)) ?? false;
+    });
+  }
+
+  take(key: string, options?: CallOptions): Promise<Entry<Uint8Array> | undefined> {
+    return this.#turn("remove", key, options, async (entries, place) => {
+      return await entries.take(key, place).catch((error) => entries.absentAfter(error));
+    });
+  }
+
+  async readable(key: string, { signal }: CallOptions = {}): Promise<ReadableStream<Uint8Array> | undefined> {
     try {
-      const folder = await this.#open();
-      const place = await this.#names.place(key);
-      if (!await folder.isReachable(place.folders)) return undefined;
-      const file = await patiently(() => folder.files.open(`${folder.pathOf(place.folders)}/${place.file}`));
-      try {
-        const entry = this.#entry(key, place, await folder.readStart(file, place.isHashed));
-        if (entry) return readableFrom(file, entry.value, (cause) => this.#error("read", key, options?.signal, cause));
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      await file.close();
-      return undefined;
+      signal?.throwIfAborted();
+      const opened = await (await this.#open()).open(key, await this.#names.place(key));
+      const toError = (cause: unknown) => this.#error("read", key, signal, cause);
+      return opened && readableFrom(opened.file, opened.start, toError);
     } catch (error) {
-      return await this.#missing("read", key, options, error);
+      return await this.#absentAfter("read", key, signal, error);
     }
   }
 
   async writable(key: string, options: Omit<WriteOptions, "condition"> = {}): Promise<WritableStream<Uint8Array>> {
     const { expiresAt, signal } = options;
-    signal?.throwIfAborted();
     const toError = (cause: unknown) => this.#error("write", key, signal, cause);
     try {
-      const folder = await this.#open();
+      signal?.throwIfAborted();
+      const entries = await this.#open();
       const place = await this.#names.place(key);
-      if (expiresAt !== undefined) await folder.keepLifetimes();
-      const [file, temporary] = await folder.inFolder(place.folders, async (path) => {
-        const temporary = folder.temporary(path);
-        return [await folder.files.create(temporary), temporary] as const;
-      });
+      const { temporary, file } = await entries.create(place, expiresAt);
       return writableInto(file, {
         meta: { expiresAt, key: place.isHashed ? key : undefined },
         signal,
         sync: this.#setup.durable,
+        commit: () => this.#turns.run(key, () => entries.commit(temporary, place, expiresAt)),
+        discard: () => entries.folder.discard(temporary),
         toError,
-        discard: () => folder.discard(temporary),
-        commit: () =>
-          this.#turns.run(key, async () => {
-            if (!isPast(expiresAt, this.now)) return await folder.replace(temporary, place);
-            await folder.discard(temporary);
-            await this.#remove(folder, place);
-          }),
       });
     } catch (error) {
       throw toError(error);
     }
   }
 
-  async #open(): Promise<DiskFolder> {
+  async #open(): Promise<EntryFiles> {
+    if (this.#entries) return this.#entries;
     const { root, files, durable, now } = this.#setup;
-    const system = await files();
-    return this.#folder ??= new DiskFolder(system, root, durable, now);
+    const folder = new DiskFolder(await files(), root, durable);
+    return this.#entries ??= new EntryFiles(this.name, folder, new Lifetimes(folder, now), now);
   }
 
   #turn<T>(
     operation: string,
     key: string,
     options: CallOptions | undefined,
-    task: (folder: DiskFolder, place: Place) => Promise<T>,
-    absent?: T,
+    task: (entries: EntryFiles, place: Place) => Promise<T>,
   ): Promise<T> {
     return this.#turns.run(key, async () => {
-      options?.signal?.throwIfAborted();
       try {
-        return await task(this.#folder ?? await this.#open(), await this.#names.place(key));
+        options?.signal?.throwIfAborted();
+        const entries = this.#entries ?? await this.#open();
+        const place = this.#names.place(key);
+        return await task(entries, "file" in place ? place : await place);
       } catch (error) {
-        if (absent !== undefined) return await this.#missing(operation, key, options, error) ?? absent;
         throw this.#error(operation, key, options?.signal, error);
       }
     });
@@ -318,66 +222,27 @@ export class DiskBackend implements ByteBackend {
 
   async *#pages(operation: string, { prefix = "", signal }: PrefixOptions): AsyncGenerator<Page, void> {
     try {
-      const folder = await this.#open();
+      const { folder, lifetimes } = await this.#open();
       for await (const page of walk(folder, this.#names, prefix)) {
         signal?.throwIfAborted();
-        yield await liveOnly(folder, page);
+        yield await liveOnly(lifetimes, page);
       }
     } catch (error) {
       throw this.#error(operation, undefined, signal, error);
     }
   }
 
-  #entry(key: string, place: Place, bytes: Uint8Array): Entry<Uint8Array> | undefined {
-    try {
-      const { payload, expiresAt, key: kept } = unframe(bytes);
-      if (isPast(expiresAt, this.now) || (place.isHashed && kept !== key)) return undefined;
-      return expiresAt === undefined ? { value: payload } : { value: payload, expiresAt };
-    } catch (cause) {
-      const reason = "the frame of its file is damaged";
-      throw new StoreError("corrupt", { store: this.name, operation: "read", key, reason, cause });
-    }
-  }
-
-  async #has(folder: DiskFolder, { folders, file, isHashed }: Place): Promise<boolean> {
-    if (!await folder.isReachable(folders)) return false;
-    const path = `${folder.pathOf(folders)}/${file}`;
-    const info = await folder.files.look(path);
-    if (info === undefined) await folder.checkRoot();
-    return info?.kind === "file" && await folder.isLive(path, isHashed);
-  }
-
-  async #remove(folder: DiskFolder, place: Place): Promise<boolean> {
-    if (!await folder.isReachable(place.folders)) return false;
-    const path = `${folder.pathOf(place.folders)}/${place.file}`;
-    if ((await folder.files.look(path))?.kind !== "file") {
-      await folder.checkRoot();
-      return false;
-    }
-    if (await folder.hasLifetimes() && await folder.hasExpired(path, place.isHashed)) {
-      await folder.evict(path, place.isHashed);
-      return false;
-    }
-    const isGone = await unlessMissing(folder.files.removeFile(path));
-    if (isGone) await folder.settle(folder.pathOf(place.folders));
-    return isGone;
-  }
-
-  /** Nothing, if the error says that there is no file of ours. */
-  async #missing(
+  async #absentAfter(
     operation: string,
     key: string,
-    options: CallOptions | undefined,
+    signal: AbortSignal | undefined,
     error: unknown,
   ): Promise<undefined> {
     try {
-      const code = errorCode(error);
-      if (code === "ENOENT" || code === "ELOOP" || code === "EISDIR") return undefined;
-      if (code !== "ENOTDIR") throw error;
-      await this.#folder!.checkRoot();
-      return undefined;
+      if (!this.#entries) throw error;
+      return await this.#entries.absentAfter(error);
     } catch (cause) {
-      throw this.#error(operation, key, options?.signal, cause);
+      throw this.#error(operation, key, signal, cause);
     }
   }
 
@@ -387,15 +252,5 @@ export class DiskBackend implements ByteBackend {
 
   #noVersions(operation: string, key: string): StoreError {
     return new StoreError("unsupported", { store: this.name, operation, key, reason: "no versions here" });
-  }
-}
-
-async function unlessMissing(removal: Promise<void>): Promise<boolean> {
-  try {
-    await removal;
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
   }
 }

@@ -9,20 +9,16 @@
  */
 
 import { type Awaitable, isPending } from "../../core/awaitable.ts";
-import { type Clock, isPast } from "../../core/clock.ts";
-import { FRAME_BYTES, unframe } from "../../core/frame.ts";
-import { errorCode, fileError, type FileInfo, type FileReader, type FileSystem } from "../../platform/file_system.ts";
+import { errorCode, fileError, type FileInfo, type FileSystem } from "../../platform/file_system.ts";
 import type { Place } from "./file_names.ts";
+import { patiently } from "./file_reading.ts";
 import { holding } from "./lock_file.ts";
 
 /** What the names of all files start with that are no entries but belong to the work on them. */
 export const HIDDEN = ".everymap-";
 
-const LIFETIMES = `${HIDDEN}lifetimes`;
-const LIFETIMES_TEXT = "Some files in this folder start with the moment at which they expire.\n";
 const STALE_AFTER = 3_600_000;
 const ATTEMPTS = 20;
-const START_BYTES = 4096;
 
 // Other processes, here or on other machines, write to the same folders.
 const writer = Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(36)).join("");
@@ -32,21 +28,23 @@ let lastTemporary = 0;
 export class DiskFolder {
   readonly files: FileSystem;
   readonly root: string;
-  readonly #durable: boolean;
-  readonly #now: Clock;
-  #hasLifetimes = false;
+  readonly durable: boolean;
   #listsSteadily: boolean | undefined;
 
-  constructor(files: FileSystem, root: string, durable: boolean, now: Clock) {
+  constructor(files: FileSystem, root: string, durable: boolean) {
     this.files = files;
     this.root = root === "/" ? "" : root;
-    this.#durable = durable;
-    this.#now = now;
+    this.durable = durable;
   }
 
   /** The path of the folder that a place is in. */
   pathOf(folders: readonly string[]): string {
     return folders.length === 0 ? this.root : `${this.root}/${folders.join("/")}`;
+  }
+
+  /** The path of the file of a place. */
+  fileOf({ folders, file }: Place): string {
+    return folders.length === 0 ? `${this.root}/${file}` : `${this.root}/${folders.join("/")}/${file}`;
   }
 
   /**
@@ -100,7 +98,7 @@ export class DiskFolder {
     return this.inFolder(folders, async (folder) => {
       const path = this.temporary(folder);
       try {
-        await this.files.writeFile(path, bytes, this.#durable);
+        await this.files.writeFile(path, bytes, this.durable);
         return path;
       } catch (error) {
         if (errorCode(error) !== "ENOENT") await this.discard(path);
@@ -123,21 +121,14 @@ export class DiskFolder {
     await this.settle(folder);
   }
 
-  /** Makes a temporary file the file of the place if there is no live one; the temporary one is gone afterwards. */
-  async create(temporary: string, place: Place): Promise<boolean> {
-    const folder = this.pathOf(place.folders);
-    const path = `${folder}/${place.file}`;
+  /** Removes a file; whether it was there. */
+  async remove(path: string): Promise<boolean> {
     try {
-      for (;;) {
-        if (await this.#claim(temporary, path)) {
-          await this.settle(folder);
-          return true;
-        }
-        if (await this.isLive(path, place.isHashed)) return false;
-        await this.evict(path, place.isHashed);
-      }
-    } finally {
-      await this.discard(temporary);
+      await this.files.removeFile(path);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return false;
+      throw error;
     }
   }
 
@@ -159,60 +150,7 @@ export class DiskFolder {
 
   /** Waits until the names in a folder would survive a power failure, if that is wanted. */
   async settle(folder: string): Promise<void> {
-    if (this.#durable) await this.files.syncFolder(folder || "/");
-  }
-
-  /** Whether a file may have a lifetime; if not, nobody needs to open one to know that it is an entry. */
-  async hasLifetimes(): Promise<boolean> {
-    if (this.#hasLifetimes) return true;
-    return this.#hasLifetimes = await this.files.look(`${this.root}/${LIFETIMES}`) !== undefined;
-  }
-
-  /** Says, to all processes, that from now on files may have lifetimes. */
-  async keepLifetimes(): Promise<void> {
-    if (await this.hasLifetimes()) return;
-    await this.inFolder([], async (folder) => {
-      try {
-        await this.files.writeFile(`${folder}/${LIFETIMES}`, new TextEncoder().encode(LIFETIMES_TEXT), this.#durable);
-      } catch (error) {
-        if (errorCode(error) !== "EEXIST") throw error;
-      }
-      await this.settle(folder);
-    });
-    this.#hasLifetimes = true;
-  }
-
-  /** Whether a path is an entry that has not expired. */
-  async isLive(path: string, isHashed: boolean): Promise<boolean> {
-    const kind = (await this.files.look(path))?.kind;
-    if (kind !== "file") {
-      refuse(kind, "file", path);
-      return false;
-    }
-    return !(await this.hasLifetimes()) || await this.#hasTimeLeft(path, isHashed) === true;
-  }
-
-  /** Whether a file is there and has expired. */
-  async hasExpired(path: string, isHashed: boolean): Promise<boolean> {
-    return await this.#hasTimeLeft(path, isHashed) === false;
-  }
-
-  /**
-   * Removes an expired file; whether it did. A value that is written meanwhile stays: the file is moved aside, looked at
-   * once more, and put back if it turns out to be a new one.
-   */
-  async evict(path: string, isHashed: boolean): Promise<boolean> {
-    return await holding(this.files, path, async () => {
-      if (!await this.hasExpired(path, isHashed)) return false;
-      const aside = await this.moveAside(path);
-      if (aside === undefined) return false;
-      if (await this.hasExpired(aside, isHashed)) {
-        await this.discard(aside);
-        return true;
-      }
-      await this.putBack(aside, path);
-      return false;
-    });
+    if (this.durable) await this.files.syncFolder(folder || "/");
   }
 
   /** Takes a file away from its path, for one of all who try; `undefined` for the others. */
@@ -234,63 +172,8 @@ export class DiskFolder {
     else await this.discard(aside);
   }
 
-  /** The bytes of a file. */
-  readFile(path: string): Promise<Uint8Array> {
-    return this.files.readFile(path).catch((error) => {
-      if (!isBusy(error)) throw error;
-      return patiently(() => this.files.readFile(path));
-    });
-  }
-
-  /** The bytes of a file and when they were written, both of the same file. */
-  async readAt(path: string): Promise<{ bytes: Uint8Array; info: FileInfo }> {
-    const file = await patiently(() => this.files.open(path));
-    try {
-      const info = await file.look();
-      return { bytes: await readAll(file, info.size), info };
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** The first bytes of a file, as many as say when it expires. */
-  async readHead(path: string): Promise<Uint8Array> {
-    const file = await patiently(() => this.files.open(path));
-    try {
-      const head = new Uint8Array(FRAME_BYTES);
-      return head.subarray(0, await file.read(head));
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** `undefined` if there is no file. What cannot be understood has time left: reading it will tell. */
-  async #hasTimeLeft(path: string, isHashed: boolean): Promise<boolean | undefined> {
-    try {
-      const head = isHashed ? await this.files.readFile(path) : await this.readHead(path);
-      return !isPast(unframe(head).expiresAt, this.#now);
-    } catch (error) {
-      if (error instanceof RangeError) return true;
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw error;
-    }
-  }
-
-  /** The beginning of a file, as much as has the whole frame in it. */
-  async readStart(file: FileReader, isHashed: boolean): Promise<Uint8Array> {
-    let start = new Uint8Array(START_BYTES);
-    let length = 0;
-    for (;;) {
-      const count = await file.read(start.subarray(length));
-      length += count;
-      const read = start.subarray(0, length);
-      if (count === 0 || (length >= FRAME_BYTES && (!isHashed || isWhole(read)))) return read;
-      if (length === start.length) start = doubled(start);
-    }
-  }
-
   /** Gives a file a free path, leaving it its own or not; `false` if that is taken. */
-  async #claim(from: string, to: string): Promise<boolean> {
+  async claim(from: string, to: string): Promise<boolean> {
     return await this.#link(from, to) ?? await holding(this.files, to, async () => {
       if (await this.files.look(to)) return false;
       await this.files.rename(from, to);
@@ -350,51 +233,8 @@ export class DiskFolder {
   }
 }
 
-/** Tries again while too many files are open, which passes when others are closed. */
-export async function patiently<T>(task: () => Promise<T>): Promise<T> {
-  for (let wait = 1;; wait *= 2) {
-    try {
-      return await task();
-    } catch (error) {
-      if (!isBusy(error) || wait > 512) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
-}
-
-function isBusy(error: unknown): boolean {
-  return /^E[MN]FILE$/.test(errorCode(error));
-}
-
-async function readAll(file: FileReader, size: number): Promise<Uint8Array> {
-  // One byte more than expected, to see the end.
-  let bytes = new Uint8Array(size + 1);
-  let length = 0;
-  for (;;) {
-    const count = await file.read(bytes.subarray(length));
-    if (count === 0) return bytes.subarray(0, length);
-    length += count;
-    if (length < bytes.length) continue;
-    bytes = doubled(bytes);
-  }
-}
-
-function doubled(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const longer = new Uint8Array(bytes.length * 2);
-  longer.set(bytes);
-  return longer;
-}
-
-function isWhole(start: Uint8Array): boolean {
-  try {
-    unframe(start);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function refuse(found: FileInfo["kind"] | undefined, wanted: FileInfo["kind"], path: string): void {
+/** Refuses to go on if there is something else than what is wanted. */
+export function refuse(found: FileInfo["kind"] | undefined, wanted: FileInfo["kind"], path: string): void {
   if (found === undefined || found === wanted) return;
   throw fileError(found === "link" ? "ELOOP" : found === "folder" ? "EISDIR" : "ENOTDIR", path);
 }

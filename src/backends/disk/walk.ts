@@ -7,8 +7,10 @@
 import { concurrently } from "../../core/concurrently.ts";
 import { unframe } from "../../core/frame.ts";
 import { errorCode, type FolderItem } from "../../platform/file_system.ts";
-import { type DiskFolder, HIDDEN, patiently } from "./disk_folder.ts";
+import { type DiskFolder, HIDDEN } from "./disk_folder.ts";
 import { type FileNames, HASHED_FOLDER } from "./file_names.ts";
+import { readFile } from "./file_reading.ts";
+import type { Lifetimes } from "./lifetimes.ts";
 
 // A folder that changes while it is read is read at least, and at most, so often.
 const MIN_PASSES = 3;
@@ -39,19 +41,14 @@ export async function* walk(folder: DiskFolder, names: FileNames, prefix: string
 }
 
 /** The page without what has expired; most often the page itself. */
-export async function liveOnly(folder: DiskFolder, page: Page): Promise<Page> {
-  if (!await folder.hasLifetimes()) return page;
-  return await filter(page, async (path) => !await folder.hasExpired(path, page.isHashed));
-}
-
-/** The entries of a page for whose files something holds. */
-async function filter(page: Page, holds: (path: string) => Promise<boolean>): Promise<Page> {
-  const kept = new Set<number>();
+export async function liveOnly(lifetimes: Lifetimes, page: Page): Promise<Page> {
+  if (!await lifetimes.exist()) return page;
+  const expired = new Set<number>();
   await concurrently(page.files.entries(), async ([index, file]) => {
-    if (await holds(`${page.folder}/${file}`)) kept.add(index);
+    if (await lifetimes.hasExpired(`${page.folder}/${file}`, page.isHashed)) expired.add(index);
   });
-  const isKept = (_: string, index: number) => kept.has(index);
-  return { ...page, keys: page.keys.filter(isKept), files: page.files.filter(isKept) };
+  const isLive = (_: string, index: number) => !expired.has(index);
+  return { ...page, keys: page.keys.filter(isLive), files: page.files.filter(isLive) };
 }
 
 async function* walkFolder(
@@ -109,7 +106,7 @@ async function* walkHashed(folder: DiskFolder, names: FileNames, prefix: string)
 
 async function hashedKey(folder: DiskFolder, path: string): Promise<string | undefined> {
   try {
-    return unframe(await patiently(() => folder.files.readFile(path))).key;
+    return unframe(await readFile(folder.files, path)).key;
   } catch (error) {
     // Gone since, or nothing that this store wrote.
     if (errorCode(error) === "ENOENT" || error instanceof RangeError || error instanceof TypeError) return undefined;
