@@ -135,7 +135,11 @@ const OPERATIONS = {
 };
 
 function isKnown(thing: object): boolean {
-  if (!KNOWN.has(Object.getPrototypeOf(thing)) || Object.getOwnPropertySymbols(thing).length > 0) return false;
+  const prototype = Object.getPrototypeOf(thing);
+  if (!KNOWN.has(prototype)) return false;
+  // Some platforms keep the inner state of a URL under symbols.
+  const isPlain = prototype === null || prototype === Object.prototype || prototype === Array.prototype;
+  if (isPlain && Object.getOwnPropertySymbols(thing).length > 0) return false;
   // An array with other keys than its indices would lose them.
   const last = Array.isArray(thing) ? Object.keys(thing).at(-1) : undefined;
   return last === undefined || `${Number(last) >>> 0}` === last;
@@ -153,7 +157,7 @@ function reduceView(thing: unknown): ViewParts | undefined {
 }
 
 function reduceError(thing: unknown): ErrorParts | undefined {
-  if (!(thing instanceof Error) || Object.getOwnPropertySymbols(thing).length > 0) return undefined;
+  if (!(thing instanceof Error)) return undefined;
   const { name } = thing.constructor;
   const kind = (globalThis as unknown as Record<string, { prototype: object } | undefined>)[name];
   if (!ERRORS.has(name) || Object.getPrototypeOf(thing) !== kind?.prototype) return undefined;

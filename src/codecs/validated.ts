@@ -69,7 +69,7 @@ export interface ValidatedOptions {
  */
 export function validated<Output, Raw = Uint8Array>(
   schema: StandardSchema<Output>,
-  codec: Codec<unknown, Raw> | Codec<Output, Raw>,
+  codec: Codec<unknown, Raw> | Codec<NoInfer<Output>, Raw>,
   options: ValidatedOptions = {},
 ): Codec<Output, Raw> {
   checkOptions("validated", options, ["upgrade"]);

@@ -77,7 +77,11 @@ export function portableCompression(
     compress,
     decompress,
     encode: () => canEncode() ? new CompressionStream(format) as Bytes : whole(compress),
-    decode: () => canDecode() && maxBytes === Infinity ? new DecompressionStream(format) as Bytes : whole(decompress),
+    decode() {
+      // A stream of deflate may end without its checksum, unnoticed.
+      const isSafe = format === "gzip" && maxBytes === Infinity && canDecode();
+      return isSafe ? new DecompressionStream(format) as Bytes : whole(decompress);
+    },
   };
 }
 

@@ -41,11 +41,12 @@ const MIXED = Uint8Array.from({ length: 5000 }, (_, i) => (i * i) % 251);
 export const codecLaws: readonly CodecLaw[] = [
   {
     title: "a codec has a name, and an extension that is empty or starts with a dot",
-    run({ codec: { name, extension = "" } }) {
-      expect(name !== "", "the name is empty");
-      expect(extension === "" || /^(\.[\w-]+)+$/.test(extension), `the extension ${JSON.stringify(extension)} is none`);
-      return Promise.resolve();
-    },
+    run: ({ codec: { name, extension = "" } }) =>
+      new Promise((resolve) => {
+        expect(name !== "", "the name is empty");
+        expect(/^(\.[\w-]+)*$/.test(extension), `the extension ${JSON.stringify(extension)} is none`);
+        resolve();
+      }),
   },
   {
     title: "what is encoded comes back equal",
@@ -64,7 +65,7 @@ export const codecLaws: readonly CodecLaw[] = [
     async run({ codec, values, equal = isEqual }) {
       for (const [i, value] of values.entries()) {
         const before = copyOf(value);
-        if (before === undefined) continue;
+        if (before === undefined || !equal(value, before)) continue;
         await codec.encode(value);
         expect(equal(value, before), `values[${i}] was changed`);
       }
@@ -226,7 +227,7 @@ function messagesOf(error: unknown): string {
   return error instanceof Error ? `${error.message}\n${messagesOf(error.cause)}` : `${error}`;
 }
 
-// What cannot be cloned cannot be compared with how it was before.
+// What cannot be cloned exactly cannot be compared with how it was before.
 function copyOf(value: unknown): unknown {
   try {
     return structuredClone(value);
