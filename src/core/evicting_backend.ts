@@ -47,6 +47,8 @@ export class EvictingBackend<V> implements Backend<V> {
   readonly #maxBytes: number;
   readonly #measure: ((value: V, key: string) => number) | undefined;
   readonly #onEvict: EvictingOptions<V>["onEvict"];
+  // Nobody is told of what goes, nothing is measured and nothing expires: then one entry takes the place of another.
+  #isPlain: boolean;
   #changes = 0;
 
   constructor(policy: EvictionPolicy, options: EvictingOptions<V>) {
@@ -59,6 +61,7 @@ export class EvictingBackend<V> implements Backend<V> {
     this.#maxBytes = options.maxBytes ?? Infinity;
     this.#measure = toMeasure(policy, options);
     this.#onEvict = options.onEvict;
+    this.#isPlain = this.#measure === undefined && this.#onEvict === undefined;
   }
 
   readSync(key: string): V | undefined {
@@ -76,7 +79,12 @@ export class EvictingBackend<V> implements Backend<V> {
       return;
     }
     this.#changes++;
+    if (expiresAt !== undefined) this.#isPlain = false;
     if (slot === undefined) {
+      if (this.#isPlain && this.#slots.size === this.#maxEntries && expiresAt === undefined) {
+        this.#index.replace(this.#index.victim()!, key, value, 0);
+        return;
+      }
       const gone = this.#makeRoom(1, size);
       this.#index.add(key, value, size, expiresAt);
       if (gone !== undefined) this.#report(gone);

@@ -14,7 +14,7 @@ export type EvictionPolicy = "lru" | "sieve";
 
 /** A key in an {@linkcode EvictionIndex}. */
 export interface Slot<V> {
-  readonly key: string;
+  key: string;
   value: V;
   /** What it takes of `maxBytes`. */
   size: number;
@@ -57,6 +57,22 @@ export class EvictionIndex<V> {
     link(slot, asOldest ? this.#ends.newer : this.#ends);
     if (expiresAt !== undefined) this.expire(slot, expiresAt);
     return slot;
+  }
+
+  /** Gives the place of a slot that has to go to another key: what `delete` and `add` do, without a new slot. */
+  replace(slot: Slot<V>, key: string, value: V, size: number): void {
+    const { slots } = this;
+    slots.delete(slot.key);
+    this.bytes += size - slot.size;
+    if (this.#hand === slot) this.#hand = slot.newer;
+    slot.key = key;
+    slot.value = value;
+    slot.size = size;
+    slot.version = undefined;
+    slot.isUsed = false;
+    slots.set(key, slot);
+    unlink(slot);
+    link(slot, this.#ends);
   }
 
   /** Takes note of a use. */

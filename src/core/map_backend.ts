@@ -134,8 +134,8 @@ export class MapBackend<V> implements Backend<V> {
   #expire(key: string, expiresAt: number): void {
     const deadlines = this.#deadlines ??= new Map();
     deadlines.set(key, expiresAt);
-    // What expires unread goes too, without a timer: a look at all of them for as many writes.
-    if (++this.#writesSincePruning < deadlines.size) return;
+    // What expires unread goes too, without a timer: a look at all of them for eight times as many writes.
+    if (++this.#writesSincePruning < 8 * deadlines.size) return;
     this.#writesSincePruning = 0;
     this.prune();
   }

@@ -94,8 +94,12 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   /** The value, or `undefined` if the key is absent. */
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
+    const atHand = options === undefined ? this.#atHand : undefined;
+    const value = atHand?.readSync?.(key);
+    // What is found has a good key.
+    if (value !== undefined) return value;
     this.#checkKey("read", key, options);
-    if (this.#atHand !== undefined) return this.#atHand.readSync!(key);
+    if (atHand !== undefined) return undefined;
     return Promise.resolve(this.#backend.read(key, options)).then((entry) => entry?.value);
   }
 
@@ -128,7 +132,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#checkKey("write", key, options);
     checkValue(value);
     const expiresAt = this.#expiresAt(options);
-    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#write(key, value, options).then(() => this);
+    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
     this.#atHand.writeSync!(key, value, expiresAt);
     return this;
   }
@@ -374,6 +378,12 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   /** {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  // Apart from set(), whose every call would pay for this closure or wait.
+  async #set(key: string, value: V, options?: SetOptions): Promise<this> {
+    await this.#write(key, value, options);
+    return this;
   }
 
   async #size(): Promise<number> {
