@@ -67,7 +67,10 @@ export class Connection {
   /** The statement, prepared once. */
   statement(name: StatementName): SqliteStatement {
     let statement = this.#statements.get(name);
-    if (!statement) this.#statements.set(name, statement = this.#prepare(this.#schema.sql[name]));
+    if (!statement) {
+      this.#statements.set(name, statement = this.#prepare(this.#schema.sql[name]));
+      if (name === "value") statement.setReturnArrays?.(true);
+    }
     return statement;
   }
 

@@ -93,7 +93,8 @@ export function schemaOf(table: string): Schema {
       trigger("DELETE"),
     ],
     sql: {
-      value: `SELECT value, expires_at FROM ${t} WHERE key = ?1`,
+      // By this name the value is found in a row that is an object and in one that is an array.
+      value: `SELECT value AS "0" FROM ${t} WHERE key = ?1 AND ${live("?2")}`,
       entry: `SELECT value, expires_at, version, created_at FROM ${t} WHERE key = ?1`,
       lifetime: `SELECT expires_at FROM ${t} WHERE key = ?1`,
       // Node binds some empty arrays as NULL, hence `coalesce` around every value.

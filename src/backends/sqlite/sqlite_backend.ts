@@ -65,8 +65,7 @@ export class SqliteBackend implements ByteBackend {
   }
 
   read(key: string, options?: ReadOptions): Entry<Uint8Array> | undefined {
-    const statement = options?.details ? "entry" : "value";
-    return this.#use("read", key, (open) => this.#entry(open.statement(statement).get(key)));
+    return this.#use("read", key, (open) => this.#read(open, key, options));
   }
 
   write(key: string, raw: Uint8Array, { expiresAt, condition }: WriteOptions = {}): string | boolean {
@@ -117,10 +116,9 @@ export class SqliteBackend implements ByteBackend {
   readMany(keys: readonly string[], options?: ReadOptions): Map<string, Entry<Uint8Array>> {
     return this.#use("read", undefined, (open) => {
       const found = new Map<string, Entry<Uint8Array>>();
-      const statement = open.statement(options?.details ? "entry" : "value");
       open.transaction("DEFERRED", () => {
         for (const key of keys) {
-          const entry = this.#entry(statement.get(key));
+          const entry = this.#read(open, key, options);
           if (entry) found.set(key, entry);
         }
       });
@@ -232,6 +230,12 @@ export class SqliteBackend implements ByteBackend {
     return typeof this.#file === "string" ? this.#file : sqliteDriver()!.toPath(this.#file);
   }
 
+  #read(open: Connection, key: string, options?: ReadOptions): Entry<Uint8Array> | undefined {
+    if (options?.details) return this.#entry(open.statement("entry").get(key));
+    const row = open.statement("value").get(key, this.now());
+    return row && { value: row["0"] as Uint8Array };
+  }
+
   #isLive(row: SqliteRow | undefined): boolean {
     const expiresAt = row?.["expires_at"] as number | null | undefined;
     return expiresAt === null || expiresAt !== undefined && expiresAt > this.now();
@@ -240,7 +244,6 @@ export class SqliteBackend implements ByteBackend {
   #entry(row: SqliteRow | undefined): Entry<Uint8Array> | undefined {
     if (row === undefined || !this.#isLive(row)) return undefined;
     const value = row["value"] as Uint8Array;
-    if (row["version"] === undefined) return { value };
     return {
       value,
       version: `${row["version"]}`,
