@@ -13,8 +13,9 @@ import type { Backend } from "../core/backend.ts";
  */
 export type Opener = (url: URL) => Awaitable<Backend<unknown>>;
 
-/** What a scheme stands for. */
-interface Scheme {
+/** What a scheme stands for: an opener, and how plain data is told to it. */
+export interface Scheme {
+  /** From a URL to a backend. */
   readonly open: Opener;
   /** The argument that is the path of the URL. */
   readonly location?: string | undefined;
@@ -57,11 +58,19 @@ export class Registry {
    *
    * @throws {TypeError} If the scheme is none.
    */
-  with(scheme: string, open: Opener, { location }: { readonly location?: string } = {}): Registry {
+  with(
+    scheme: string,
+    open: Opener,
+    { location }: { readonly location?: string } = {},
+  ): Registry {
     if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
-      throw new TypeError("Cannot register a scheme: it must be of lower case letters, digits, +, - and .");
+      throw new TypeError(
+        "Cannot register a scheme: it must be of lower case letters, digits, +, - and .",
+      );
     }
-    return new Registry(new Map([...this.#schemes, [scheme, { open, location }]]));
+    return new Registry(
+      new Map([...this.#schemes, [scheme, { open, location }]]),
+    );
   }
 
   /**
@@ -71,18 +80,51 @@ export class Registry {
    */
   get(scheme: string): Scheme {
     const known = this.#schemes.get(scheme);
-    if (!known) throw new TypeError(`Cannot open "${scheme}:": the known schemes are ${this.schemes.join(", ")}`);
+    if (!known) {
+      throw new TypeError(
+        `Cannot open "${scheme}:": the known schemes are ${
+          this.schemes.join(", ")
+        }`,
+      );
+    }
     return known;
   }
 }
 
 /** The backends of this package; each is loaded when it is opened. */
 export const registry: Registry = Registry.empty
-  .with("memory", async (url) => (await import("../backends/memory.ts")).memoryFromUrl(url))
-  .with("lru", async (url) => (await import("../backends/lru.ts")).lruFromUrl(url))
-  .with("sieve", async (url) => (await import("../backends/sieve.ts")).sieveFromUrl(url))
-  .with("none", async (url) => (await import("../backends/none.ts")).noneFromUrl(url))
-  .with("dummy", async (url) => (await import("../backends/none.ts")).noneFromUrl(url))
-  .with("disk", async (url) => (await import("../backends/disk.ts")).diskFromUrl(url), { location: "folder" })
-  .with("file", async (url) => (await import("../backends/disk.ts")).diskFromUrl(url), { location: "folder" })
-  .with("sqlite", async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url), { location: "file" });
+  .with(
+    "memory",
+    async (url) => (await import("../backends/memory.ts")).memoryFromUrl(url),
+  )
+  .with(
+    "lru",
+    async (url) => (await import("../backends/lru.ts")).lruFromUrl(url),
+  )
+  .with(
+    "sieve",
+    async (url) => (await import("../backends/sieve.ts")).sieveFromUrl(url),
+  )
+  .with(
+    "none",
+    async (url) => (await import("../backends/none.ts")).noneFromUrl(url),
+  )
+  .with(
+    "dummy",
+    async (url) => (await import("../backends/none.ts")).noneFromUrl(url),
+  )
+  .with(
+    "disk",
+    async (url) => (await import("../backends/disk.ts")).diskFromUrl(url),
+    { location: "folder" },
+  )
+  .with(
+    "file",
+    async (url) => (await import("../backends/disk.ts")).diskFromUrl(url),
+    { location: "folder" },
+  )
+  .with(
+    "sqlite",
+    async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url),
+    { location: "file" },
+  );
