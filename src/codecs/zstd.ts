@@ -63,6 +63,9 @@ function findEnd(): EndFinder {
   let number = 0;
   let skip = 0;
   let frames = 0;
+  let taken = 0;
+  let dataEnd = 0;
+  let hasContent = false;
   let hasChecksum = false;
 
   function magic(number: number): void {
@@ -83,11 +86,14 @@ function findEnd(): EndFinder {
   function block(header: number): void {
     const isRunLength = ((header >> 1) & 3) === 1;
     skip = isRunLength ? 1 : header >> 3;
+    if (header >> 3 > 0) hasContent = true;
     if (header & 1) endFrame(skip + (hasChecksum ? 4 : 0));
   }
   function endFrame(size: number): void {
     skip = size;
+    if (hasContent || frames === 0) dataEnd = taken + size;
     frames++;
+    hasContent = false;
     [step, wanted] = [magic, 4];
   }
 
@@ -98,8 +104,10 @@ function findEnd(): EndFinder {
           const skipped = Math.min(skip, bytes.length - at);
           skip -= skipped;
           at += skipped;
+          taken += skipped;
           continue;
         }
+        taken++;
         number += bytes[at++]! * 2 ** (8 * have++);
         if (have < wanted) continue;
         const complete = number;
@@ -107,6 +115,7 @@ function findEnd(): EndFinder {
         step(complete);
       }
     },
+    dataEnd: () => dataEnd,
     isAtEnd: () => frames > 0 && step === magic && have === 0 && skip === 0,
   };
 }

@@ -47,6 +47,8 @@ export interface PortableCompression extends ByteStreams {
 export interface EndFinder {
   /** Takes the next bytes. */
   push(bytes: Uint8Array): void;
+  /** How many of the bytes so far hold data; an encoder may put an empty end behind them, which a decoder leaves. */
+  dataEnd(): number;
   /** Whether the bytes so far are whole. */
   isAtEnd(): boolean;
 }
@@ -84,8 +86,8 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
     new StoreError("too-large", { store: name, operation: "read", reason: `more than ${maxBytes} bytes` });
   const failure = (error: unknown): unknown =>
     (error as { code?: string }).code === "ERR_BUFFER_TOO_LARGE" ? tooLarge() : error;
-  const finish = ({ buffer, engine }: Decoded, length: number): Uint8Array => {
-    if (engine.bytesWritten !== length) throw incomplete(name);
+  const finish = ({ buffer, engine }: Decoded, length: number, finder: EndFinder | undefined): Uint8Array => {
+    if (!isWhole(engine, length, finder)) throw incomplete(name);
     if (buffer.length > maxBytes) throw tooLarge();
     return plain(buffer);
   };
@@ -127,13 +129,13 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
         } catch (error) {
           throw failure(error);
         }
-        return finish(decoded, bytes.length);
+        return finish(decoded, bytes.length, finder);
       }
       return new Promise((resolve, reject) => {
         native[decoder]!(input, decoderOptions, (error: unknown, decoded: Decoded) => {
           if (error) return reject(failure(error));
           try {
-            resolve(finish(decoded, bytes.length));
+            resolve(finish(decoded, bytes.length, finder));
           } catch (cause) {
             reject(cause);
           }
@@ -185,6 +187,10 @@ function load(encoder: string): Zlib | undefined {
 
 function create(zlib: Zlib, method: string, options: object): Engine {
   return zlib[`create${method[0]!.toUpperCase()}${method.slice(1)}`]!(options) as Engine;
+}
+
+function isWhole(engine: { readonly bytesWritten: number }, given: number, finder: EndFinder | undefined): boolean {
+  return finder ? finder.isAtEnd() && engine.bytesWritten >= finder.dataEnd() : engine.bytesWritten === given;
 }
 
 function incomplete(name: string): Error {

@@ -28,7 +28,10 @@ test("codecLaws find what a wrong codec does", async () => {
     "comes back equal": { codec: { ...json(), decode: () => 2 }, values: [1] },
     "leaves its value": {
       codec: { ...json(), encode: (value) => json().encode((value as number[]).sort()) },
-      values: [[2, 1]],
+      // The laws before this one have changed theirs.
+      get values() {
+        return [[2, 1]];
+      },
     },
     "leaves its bytes": { codec: { ...text(), decode: (raw) => text().decode(raw.reverse()) }, values: ["aba!"] },
     "stay apart": {
