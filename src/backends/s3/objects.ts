@@ -2,9 +2,13 @@
  * Objects as entries: what is live, what is written under a condition, what is removed by one caller only.
  *
  * S3 compares ETags, which are hashes of the bytes, so an equal value written again looks like the old one. Therefore each
- * write carries a nonce beside the bytes, which is compared first; and what must happen once is claimed with a mark, a
- * small object with bytes like no other. A mark means that the key is absent. It is there for the moment between two
- * requests; one that a crash left behind is taken over after {@linkcode GRACE}.
+ * write carries a nonce beside the bytes, which is compared first. What is left is a write of equal bytes between the
+ * two requests, and to take one for the other does no harm, but for an expired entry: whoever is to replace or remove
+ * one claims it first, with an object named after its nonce.
+ *
+ * Where the server does not delete under a condition, a removal first puts a mark over the object, with bytes like no
+ * other; a mark means that the key is absent. Marks and claims are there for the moment between two requests. One that a
+ * crash left behind is taken over after {@linkcode GRACE}.
  *
  * @module
  */
@@ -21,9 +25,15 @@ import { isDocument, textOf } from "./xml.ts";
 /** Which object, and for which call. */
 export interface ObjectCall {
   readonly operation: string;
-  readonly key: string;
+  /** The key that messages name; an object of the store's own has none. */
+  readonly key?: string | undefined;
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Which entry, and for which call. */
+export interface EntryCall extends ObjectCall {
+  readonly key: string;
 }
 
 /** What is to be written. */
@@ -31,6 +41,12 @@ export interface ObjectWrite extends ObjectCall {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   readonly note: Note;
+}
+
+/** The new version; or, where the condition did not hold, what is there instead. */
+export interface PutAnswer {
+  readonly version?: string | undefined;
+  readonly head?: ObjectHead | undefined;
 }
 
 /** What {@linkcode S3Objects} is told once. */
@@ -46,7 +62,7 @@ export interface S3ObjectsOptions {
 /** Length of a mark in bytes, by which a listing suspects one. */
 export const MARK_SIZE = 51;
 
-/** How long a mark belongs to who wrote it, in milliseconds of the server's clock. */
+/** How long a mark or a claim belongs to who wrote it, in milliseconds of the server's clock. */
 const GRACE = 10_000;
 
 const CONDITIONS: Conditions = { create: true, swap: true, remove: false, isQuoted: true };
@@ -124,26 +140,25 @@ export class S3Objects {
     return `${this.#origin}-${(this.#writes++).toString(36)}`;
   }
 
-  /** Writes; the new version, or `undefined` if the condition in the headers did not hold. */
-  async put(write: ObjectWrite, condition?: Readonly<Record<string, string>>): Promise<string | undefined> {
+  /** Writes, if the condition in the headers holds. */
+  async put(write: ObjectWrite, condition?: Readonly<Record<string, string>>): Promise<PutAnswer> {
     const { client } = this.#options;
     const nonce = this.nonce();
     const headers = { ...write.headers, ...noteHeader({ ...write.note, nonce }), ...condition };
     const accepts = condition ? [404, 412] : [];
-    const answer = { ...request(write), method: "PUT", headers, body: write.body, accepts };
-    return await client.send(answer, async (response, attempt) => {
+    const sent = { ...request(write), method: "PUT", headers, body: write.body, accepts };
+    return await client.send(sent, async (response) => {
       if (response.ok) {
         await response.body?.cancel();
         const etag = etagOf(response.headers.get("etag"));
-        if (etag) return `${etag}.${nonce}`;
+        if (etag) return { version: `${etag}.${nonce}` };
         throw strange({ store: client.store, operation: write.operation, key: write.key }, "no ETag");
       }
       if (response.status === 404) await this.#checkMissing(response, write);
       else await response.body?.cancel();
-      if (attempt === 0) return undefined;
-      // The answer to an earlier attempt may have been lost, and what is there now may be ours.
+      // The answer to an earlier attempt, ours or the platform's, may have been lost; then what is there now is ours.
       const head = await this.head(write);
-      return head?.note.nonce === nonce ? head.version : undefined;
+      return head?.note.nonce === nonce ? { version: head.version } : { head };
     });
   }
 
@@ -151,18 +166,17 @@ export class S3Objects {
   async add(write: ObjectWrite): Promise<string | undefined> {
     await this.#needConditions(write);
     for (let round = 0;; round++) {
-      const version = await this.put(write, { "if-none-match": "*" });
+      const { version, head } = await this.put(write, { "if-none-match": "*" });
       if (version !== undefined) return version;
-      const head = await this.head(write);
       if (!head) continue;
       if (this.isLive(head)) return undefined;
-      if (this.isBusy(head)) {
-        await this.#options.wait(20 + Math.random() * Math.min(20 * 2 ** round, 500), write.signal);
-        continue;
-      }
-      const mark = await this.#mark(write, head);
-      const added = mark && await this.put(write, this.ifMatch(mark));
+      const added = this.isBusy(head)
+        ? undefined
+        : head.note.isMark
+        ? await this.#putOver(write, head)
+        : await this.#claimed(write, head, (same) => this.#putOver(write, same));
       if (added) return added;
+      await this.#options.wait(20 + Math.random() * Math.min(20 * 2 ** round, 500), write.signal);
     }
   }
 
@@ -180,10 +194,14 @@ export class S3Objects {
     if (!swap) return await this.#drop(call);
     const begun = performance.now();
     if (!await this.#mark(call, head)) return false;
-    // Beyond its time the mark may be somebody else's, and is left to `prune()`.
-    const deadline = GRACE / 2 - (performance.now() - begun);
-    if (deadline > 0) await this.#drop({ ...call, signal: undefined }, {}, deadline).catch(() => {});
+    await this.#letGo(call, begun);
     return true;
+  }
+
+  /** Removes an expired entry or a mark that was left behind; whether it was this call that did it. */
+  async prune(call: ObjectCall, head: ObjectHead): Promise<boolean> {
+    if (head.note.isMark || !(await this.conditions()).swap) return await this.remove(call, head);
+    return await this.#claimed(call, head, (same) => this.remove(call, same)) ?? false;
   }
 
   /** Removes whatever is there. */
@@ -232,8 +250,8 @@ export class S3Objects {
   }
 
   /** Whether there are entries with lifetimes, or were. */
-  async hasLifetimes(call: Omit<ObjectCall, "name" | "key">): Promise<boolean> {
-    if (!this.#hasLifetimes && await this.head({ ...call, key: "", name: this.#lifetimesName })) {
+  async hasLifetimes(call: Omit<ObjectCall, "name">): Promise<boolean> {
+    if (!this.#hasLifetimes && await this.head({ ...call, name: this.#lifetimesName })) {
       this.#hasLifetimes = true;
     }
     return this.#hasLifetimes;
@@ -245,28 +263,50 @@ export class S3Objects {
 
   async #noteLifetimes(signal: AbortSignal | undefined): Promise<void> {
     const name = this.#lifetimesName;
-    const write = { operation: "write", key: "", name, signal, note: {}, headers: {}, body: new Uint8Array(0) };
+    const write = { operation: "write", name, signal, note: {}, headers: {}, body: new Uint8Array(0) };
     if (!await this.head(write)) await this.put(write);
     this.#hasLifetimes = true;
   }
 
+  /** Does what one caller only may do to an expired entry; `undefined` if it is another one's turn, or there is no need any more. */
+  async #claimed<T>(call: ObjectCall, head: ObjectHead, act: (same: ObjectHead) => Promise<T>): Promise<T | undefined> {
+    const begun = performance.now();
+    const name = `${this.#options.prefix}${RESERVED}claim-${head.version}`;
+    const claim = { ...call, name, body: oneOfAKind(), headers: {}, note: { isMark: true } };
+    const { version, head: other } = await this.put(claim, { "if-none-match": "*" });
+    if (version === undefined) {
+      if (!other || this.isBusy(other) || !await this.#putOver(claim, other)) return undefined;
+    }
+    try {
+      const same = await this.head(call);
+      return same?.version === head.version ? await act(same) : undefined;
+    } finally {
+      await this.#letGo(claim, begun);
+    }
+  }
+
+  /** Removes a mark or a claim of ours. Beyond its time it may be somebody else's, and is left to `prune()`. */
+  async #letGo(call: ObjectCall, begun: number): Promise<void> {
+    const deadline = GRACE / 2 - (performance.now() - begun);
+    if (deadline > 0) await this.#drop({ ...call, signal: undefined }, {}, deadline).catch(() => {});
+  }
+
   /** Puts a mark over an object in this state; the mark's ETag, or `undefined` if there is something else by now. */
   async #mark(call: ObjectCall, head: ObjectHead): Promise<string | undefined> {
-    const body = new TextEncoder().encode(`everymap mark ${crypto.randomUUID()}\n`);
-    const version = await this.#putOver({ ...call, body, headers: {}, note: { isMark: true } }, head);
+    const version = await this.#putOver({ ...call, body: oneOfAKind(), headers: {}, note: { isMark: true } }, head);
     return version?.slice(0, version.indexOf("."));
   }
 
   async #putOver(write: ObjectWrite, head: ObjectHead): Promise<string | undefined> {
-    const version = await this.put(write, this.ifMatch(head.etag));
+    const { version, head: now } = await this.put(write, this.ifMatch(head.etag));
     if (version !== undefined || this.#isQuoted !== undefined) {
       this.#isQuoted ??= true;
       return version;
     }
     // Some servers compare the ETag with its quotes and never find it equal.
-    if ((await this.head(write))?.version !== head.version) return undefined;
+    if (now?.version !== head.version) return undefined;
     this.#isQuoted = false;
-    return await this.put(write, this.ifMatch(head.etag));
+    return (await this.put(write, this.ifMatch(head.etag))).version;
   }
 
   async #drop(call: ObjectCall, headers = {}, deadline?: number): Promise<boolean> {
@@ -309,6 +349,11 @@ export class S3Objects {
     await this.#checkMissing(response, call);
     return undefined;
   }
+}
+
+/** Bytes for a mark. */
+function oneOfAKind(): Uint8Array {
+  return new TextEncoder().encode(`everymap mark ${crypto.randomUUID()}\n`);
 }
 
 function request({ operation, key, name, signal }: ObjectCall): ObjectCall {

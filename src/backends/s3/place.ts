@@ -32,7 +32,7 @@ import { isReserved, MAX_NAME_BYTES, refusalOf, toPath } from "./keys.ts";
 import { type Listed, listPages } from "./listing.ts";
 import { metadataHeaders, metadataOf, type Note, noteHeader, type ObjectHead, type S3Metadata } from "./metadata.ts";
 import { UploadSink } from "./multipart.ts";
-import { MARK_SIZE, type ObjectCall, type S3Objects } from "./objects.ts";
+import { type EntryCall, MARK_SIZE, type S3Objects } from "./objects.ts";
 import { contentTypeOf, isPublicObject, isText, type PresignOptions, presignParts, setAccess } from "./publishing.ts";
 import { resuming } from "./resuming.ts";
 
@@ -176,7 +176,7 @@ export class S3Place implements S3Backend {
     const { objects } = this.#parts;
     const write = { ...call, ...await this.#prepare(call, raw, options) };
     const version = condition === undefined
-      ? await objects.put(write)
+      ? (await objects.put(write)).version
       : condition === "absent"
       ? await objects.add(write)
       : await objects.replace(write, condition.version);
@@ -257,12 +257,12 @@ export class S3Place implements S3Backend {
     const hasLifetimes = await objects.hasLifetimes(request);
     let count = 0;
     for await (const page of listPages(client, request)) {
-      const suspects = page.filter(({ name, size }) => !isReserved(name) && (hasLifetimes || size === MARK_SIZE));
+      const suspects = page.filter(({ size }) => hasLifetimes || size === MARK_SIZE);
       await concurrently(suspects, async ({ name }) => {
         const call = { ...request, name, key: name.slice(prefix.length) };
         const head = await objects.head(call);
         if (!head || objects.isLive(head) || objects.isBusy(head)) return;
-        if (await objects.remove(call, head)) count++;
+        if (await objects.prune(call, head) && !isReserved(name)) count++;
       }, { concurrency, signal: request.signal });
     }
     return count;
@@ -339,31 +339,31 @@ export class S3Place implements S3Backend {
     failures.throwAny(items.length);
   }
 
-  #call(operation: string, key: string, options?: CallOptions): ObjectCall {
+  #call(operation: string, key: string, options?: CallOptions): EntryCall {
     const reason = refusalOf(key);
     if (reason) throw new StoreError("invalid-key", { store: this.name, operation, key, reason });
     return { operation, key, name: this.#parts.prefix + key, signal: options?.signal };
   }
 
-  #context({ operation, key }: ObjectCall): S3Call {
+  #context({ operation, key }: EntryCall): S3Call {
     return { store: this.name, operation, key };
   }
 
-  #get(call: ObjectCall): ObjectCall & { accepts: readonly number[]; query?: Record<string, string> } {
+  #get(call: EntryCall): EntryCall & { accepts: readonly number[]; query?: Record<string, string> } {
     // Every platform's `fetch` decodes what is said to be gzipped, unless the server does not say so.
     const isEncoded = this.#format.contentEncoding !== undefined || this.#parts.compresses;
     return { ...call, accepts: [404], ...isEncoded && { query: { "response-content-encoding": "identity" } } };
   }
 
   /** The head of an entry that lives; the body is let go of otherwise. */
-  async #opened(response: Response, call: ObjectCall): Promise<ObjectHead | undefined> {
+  async #opened(response: Response, call: EntryCall): Promise<ObjectHead | undefined> {
     const head = await this.#parts.objects.opened(response, call);
     if (!head || this.#parts.objects.isLive(head)) return head;
     await response.body?.cancel();
     return undefined;
   }
 
-  async #verify(bytes: Uint8Array, { checksum }: Note, call: ObjectCall): Promise<void> {
+  async #verify(bytes: Uint8Array, { checksum }: Note, call: EntryCall): Promise<void> {
     const [kind, expected] = checksum?.split(":") ?? [];
     if (kind !== this.#parts.checksum || kind === undefined) return;
     if (await checksumOf(bytes, kind as S3Checksum) === expected) return;
@@ -371,7 +371,7 @@ export class S3Place implements S3Backend {
   }
 
   /** Bytes and headers as they are sent. */
-  async #prepare(call: ObjectCall, raw: Uint8Array, options: S3WriteOptions): Promise<{
+  async #prepare(call: EntryCall, raw: Uint8Array, options: S3WriteOptions): Promise<{
     readonly body: Uint8Array;
     readonly headers: Readonly<Record<string, string>>;
     readonly note: Note;
@@ -390,7 +390,7 @@ export class S3Place implements S3Backend {
     return { body, headers, note };
   }
 
-  async #headers({ key, signal }: ObjectCall, options: S3WriteOptions): Promise<Record<string, string>> {
+  async #headers({ key, signal }: EntryCall, options: S3WriteOptions): Promise<Record<string, string>> {
     const { objects, metadata, sendsExpires, isPublic } = this.#parts;
     const { expiresAt } = options;
     if (expiresAt !== undefined) await objects.noteLifetimes(signal);
@@ -404,7 +404,7 @@ export class S3Place implements S3Backend {
     return headers;
   }
 
-  async #writeExpired(call: ObjectCall, condition: WriteOptions["condition"]): Promise<boolean> {
+  async #writeExpired(call: EntryCall, condition: WriteOptions["condition"]): Promise<boolean> {
     const { objects } = this.#parts;
     if (condition === "absent") return await objects.liveHead(call) === undefined;
     if (condition) return await this.#remove(call, condition);
@@ -413,7 +413,7 @@ export class S3Place implements S3Backend {
   }
 
   async #writeStream(
-    call: ObjectCall,
+    call: EntryCall,
     raw: Blob | ReadableStream<Uint8Array>,
     options: S3WriteOptions,
   ): Promise<boolean> {
@@ -424,7 +424,7 @@ export class S3Place implements S3Backend {
     return sink.isWritten;
   }
 
-  async #sink(call: ObjectCall, options: S3WriteOptions, condition?: WriteOptions["condition"]): Promise<UploadSink> {
+  async #sink(call: EntryCall, options: S3WriteOptions, condition?: WriteOptions["condition"]): Promise<UploadSink> {
     const { client, objects, partSize } = this.#parts;
     const headers = await this.#headers(call, options);
     const note = { expiresAt: options.expiresAt };
@@ -438,7 +438,7 @@ export class S3Place implements S3Backend {
     });
   }
 
-  async #remove(call: ObjectCall, condition?: { readonly version: string }): Promise<boolean> {
+  async #remove(call: EntryCall, condition?: { readonly version: string }): Promise<boolean> {
     const { objects } = this.#parts;
     const attempt = async (): Promise<boolean> => {
       for (;;) {
@@ -466,11 +466,14 @@ export class S3Place implements S3Backend {
   ): AsyncGenerator<readonly string[], void> {
     const { client, objects, prefix: own } = this.#parts;
     const lifetimes = objects.hasLifetimes(request);
-    // The listing may fail first, and then nobody waits for this.
-    lifetimes.catch(() => {});
+    const known = lifetimes.then(() => {}, () => {});
     const after = request.after === undefined ? undefined : own + request.after;
-    for await (const page of listPages(client, { ...request, after, prefix: own + prefix })) {
-      yield await this.#live(page, await lifetimes, request);
+    try {
+      for await (const page of listPages(client, { ...request, after, prefix: own + prefix })) {
+        yield await this.#live(page, await lifetimes, request);
+      }
+    } finally {
+      await known;
     }
   }
 
@@ -494,7 +497,7 @@ export class S3Place implements S3Backend {
   }
 
   /** How many of these are there: by a listing of what lies between them, as long as that is not longer than asking for each. */
-  async #countLive(calls: readonly ObjectCall[], options?: CallOptions): Promise<number> {
+  async #countLive(calls: readonly EntryCall[], options?: CallOptions): Promise<number> {
     const { objects, prefix, concurrency } = this.#parts;
     const left = new Map(calls.map((call) => [call.name, call]));
     let count = 0;
@@ -524,7 +527,7 @@ export class S3Place implements S3Backend {
     return await setAccess(this.#parts.client, { ...call, isPublic });
   }
 
-  async #copy(from: ObjectCall, to: ObjectCall, change: (note: Note) => Note): Promise<boolean> {
+  async #copy(from: EntryCall, to: EntryCall, change: (note: Note) => Note): Promise<boolean> {
     const { client, objects, isPublic, sendsExpires } = this.#parts;
     for (;;) {
       const head = await objects.liveHead(from);
