@@ -5,10 +5,7 @@
  */
 
 import type { Backend } from "../core/backend.ts";
-import {
-  EvictingBackend,
-  type EvictingOptions,
-} from "../core/evicting_backend.ts";
+import { EvictingBackend, type EvictingOptions } from "../core/evicting_backend.ts";
 import { checkNoPlace, readQuery } from "../core/url_query.ts";
 
 /** How {@linkcode sieve} behaves. */

@@ -47,8 +47,8 @@ export class EvictingBackend<V> implements Backend<V> {
   readonly #maxBytes: number;
   readonly #measure: ((value: V, key: string) => number) | undefined;
   readonly #onEvict: EvictingOptions<V>["onEvict"];
-  // Nobody is told of what goes, nothing is measured and nothing expires: then one entry takes the place of another.
-  #isPlain: boolean;
+  // Nobody is told of what goes, and nothing is measured: then one entry simply takes the place of another.
+  readonly #isPlain: boolean;
   #changes = 0;
 
   constructor(policy: EvictionPolicy, options: EvictingOptions<V>) {
@@ -74,28 +74,27 @@ export class EvictingBackend<V> implements Backend<V> {
   writeSync(key: string, value: V, expiresAt?: number): void {
     const size = this.#measure === undefined ? 0 : this.#measure(value, key);
     const slot = this.#live(key);
+    const index = this.#index;
     if (expiresAt !== undefined && expiresAt <= this.now()) {
       if (slot !== undefined) this.#remove(slot);
       return;
     }
     this.#changes++;
-    if (expiresAt !== undefined) this.#isPlain = false;
     if (slot === undefined) {
-      if (this.#isPlain && this.#slots.size === this.#maxEntries && expiresAt === undefined) {
-        this.#index.replace(this.#index.victim()!, key, value, 0);
-        return;
+      if (this.#isPlain && this.#slots.size === this.#maxEntries && expiresAt === undefined && index.isTimeless) {
+        return index.replace(index.victim()!, key, value, 0);
       }
       const gone = this.#makeRoom(1, size);
-      this.#index.add(key, value, size, expiresAt);
+      index.add(key, value, size, expiresAt);
       if (gone !== undefined) this.#report(gone);
       return;
     }
     slot.value = value;
     slot.version = undefined;
-    this.#index.expire(slot, expiresAt);
-    this.#index.use(slot);
+    index.expire(slot, expiresAt);
+    index.use(slot);
     if (slot.size === size) return;
-    this.#index.resize(slot, size);
+    index.resize(slot, size);
     const gone = this.#makeRoom(0, 0, slot);
     if (gone !== undefined) this.#report(gone);
   }

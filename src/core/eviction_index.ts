@@ -59,7 +59,10 @@ export class EvictionIndex<V> {
     return slot;
   }
 
-  /** Gives the place of a slot that has to go to another key: what `delete` and `add` do, without a new slot. */
+  /**
+   * Gives the place of a slot that has to go to another key: what `delete` and `add` do, without a new slot;
+   * only while {@linkcode isTimeless}.
+   */
   replace(slot: Slot<V>, key: string, value: V, size: number): void {
     const { slots } = this;
     slots.delete(slot.key);
@@ -113,6 +116,11 @@ export class EvictionIndex<V> {
     slot.expiresAt = undefined;
     // What is left of its deadline must not keep the value.
     slot.value = undefined as V;
+  }
+
+  /** Whether no key ever had a deadline. */
+  get isTimeless(): boolean {
+    return this.#deadlines === undefined;
   }
 
   /** One that has expired; the earliest first. */

@@ -7,15 +7,17 @@
 import { andThen } from "../core/awaitable.ts";
 import type { Backend, ByteBackend } from "../core/backend.ts";
 import type { EvictionPolicy } from "../core/eviction_index.ts";
-import { checkLimits, toMeasure } from "../core/eviction_options.ts";
+import { checkLimits, type EvictionLimits, type EvictionReason, toMeasure } from "../core/eviction_options.ts";
 import { layer } from "../core/layer.ts";
 import { StoreError } from "../core/store_error.ts";
-import { Room, type RoomOptions } from "./room.ts";
+import { Room } from "./room.ts";
 
 /** How {@linkcode bounded} behaves. */
-export interface BoundedOptions<V> extends RoomOptions<V> {
+export interface BoundedOptions<V> extends EvictionLimits<V> {
   /** How the entry to go is chosen. @default {"lru"} */
   readonly policy?: EvictionPolicy | undefined;
+  /** Called after an entry was removed to make room; what it throws is dropped. */
+  readonly onEvict?: ((key: string, reason: EvictionReason) => void) | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export interface BoundedOptions<V> extends RoomOptions<V> {
  * ```
  */
 export function bounded(inner: ByteBackend, options: BoundedOptions<Uint8Array>): ByteBackend;
+/** The same over a backend of values. */
 export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backend<V>;
 export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backend<V> {
   checkLimits("bounded", options, ["policy"]);
@@ -48,7 +51,7 @@ export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backe
   if (policy !== "lru" && policy !== "sieve") throw new TypeError('Cannot make bounded: policy is "lru" or "sieve"');
   if (!inner.supports.list) throw new TypeError(`Cannot make bounded: ${inner.name} cannot list its keys`);
   const sizeOf = toMeasure(inner.name, options) ?? (() => 0);
-  const room = new Room(inner, options, policy, sizeOf);
+  const room = new Room(inner, options, policy, sizeOf, options.onEvict);
 
   const outer = layer<V, V>(inner, {
     read: (key, options) => room.ask(key, () => inner.read(key, options), (entry) => entry.value),

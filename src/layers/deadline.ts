@@ -33,6 +33,7 @@ const MAX_TIMER = 2_147_483_647;
  * ```
  */
 export function deadline(inner: ByteBackend, milliseconds: number | Duration): ByteBackend;
+/** The same over a backend of values. */
 export function deadline<V>(inner: Backend<V>, milliseconds: number | Duration): Backend<V>;
 export function deadline<V>(inner: Backend<V>, milliseconds: number | Duration): Backend<V> {
   const ms = toMilliseconds(milliseconds, "deadline");

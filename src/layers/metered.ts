@@ -42,7 +42,7 @@ export interface CallEvent {
  * const store = new Store(metered(memory<number>(), meter.record));
  * await store.set("ada", 1815);
  * await store.getMany(["ada", "bob"]);
- * assertEquals([meter.calls, meter.hits, meter.misses], [2, 1, 1]);
+ * assertEquals([meter.hits, meter.misses, meter.errors], [1, 1, 0]);
  * ```
  */
 export class Meter {
@@ -96,6 +96,7 @@ const ASKING: readonly string[] = ["read", "readMany", "readable", "has", "take"
  * ```
  */
 export function metered(inner: ByteBackend, onCall: (event: CallEvent) => unknown): ByteBackend;
+/** The same over a backend of values. */
 export function metered<V>(inner: Backend<V>, onCall: (event: CallEvent) => unknown): Backend<V>;
 export function metered<V>(inner: Backend<V>, onCall: (event: CallEvent) => unknown): Backend<V> {
   if (typeof onCall !== "function") throw new TypeError("Cannot make metered: it needs a function to call");

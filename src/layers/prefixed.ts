@@ -30,6 +30,7 @@ import { layer } from "../core/layer.ts";
  * ```
  */
 export function prefixed(inner: ByteBackend, prefix: string): ByteBackend;
+/** The same over a backend of values. */
 export function prefixed<V>(inner: Backend<V>, prefix: string): Backend<V>;
 export function prefixed<V>(inner: Backend<V>, prefix: string): Backend<V> {
   if (typeof prefix !== "string" || !prefix.isWellFormed()) {

@@ -25,6 +25,7 @@ import { StoreError } from "../core/store_error.ts";
  * ```
  */
 export function readonly(inner: ByteBackend): ByteBackend;
+/** The same over a backend of values. */
 export function readonly<V>(inner: Backend<V>): Backend<V>;
 export function readonly<V>(inner: Backend<V>): Backend<V> {
   const refuse = (operation: string) => (subject?: unknown): never => {

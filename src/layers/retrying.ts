@@ -65,6 +65,7 @@ export interface RetryingOptions {
  * ```
  */
 export function retrying(inner: ByteBackend, options?: RetryingOptions): ByteBackend;
+/** The same over a backend of values. */
 export function retrying<V>(inner: Backend<V>, options?: RetryingOptions): Backend<V>;
 export function retrying<V>(inner: Backend<V>, options: RetryingOptions = {}): Backend<V> {
   checkOptions("retrying", options, ["retries", "minDelay", "maxDelay", "onRetry", "wait"]);

@@ -12,12 +12,6 @@ import { EvictionIndex, type EvictionPolicy, type Slot } from "../core/eviction_
 import type { EvictionLimits, EvictionReason } from "../core/eviction_options.ts";
 import { notify } from "../core/notify.ts";
 
-/** How much room there is. */
-export interface RoomOptions<V> extends EvictionLimits<V> {
-  /** Called after an entry was removed to make room; what it throws is dropped. */
-  readonly onEvict?: ((key: string, reason: EvictionReason) => void) | undefined;
-}
-
 const PAGE = 100;
 
 /** When a key was written last, by the count of a {@linkcode Room}. */
@@ -26,9 +20,10 @@ export type Mark = number;
 /** What is known of the keys in a backend, and the removal of those that are too many. */
 export class Room<V> {
   readonly #inner: Backend<V>;
-  readonly #options: RoomOptions<V>;
+  readonly #limits: EvictionLimits<V>;
   readonly #index: EvictionIndex<Mark>;
   readonly #sizeOf: (value: V, key: string) => number;
+  readonly #onEvict: ((key: string, reason: EvictionReason) => void) | undefined;
   readonly #now: Clock;
   // Keys that are being written must not be chosen to go, and keys that go must be gone before they are written.
   readonly #changing = new Map<string, number>();
@@ -39,13 +34,15 @@ export class Room<V> {
 
   constructor(
     inner: Backend<V>,
-    options: RoomOptions<V>,
+    limits: EvictionLimits<V>,
     policy: EvictionPolicy,
     sizeOf: (value: V, key: string) => number,
+    onEvict: ((key: string, reason: EvictionReason) => void) | undefined,
   ) {
     this.#inner = inner;
     this.#sizeOf = sizeOf;
-    this.#options = options;
+    this.#limits = limits;
+    this.#onEvict = onEvict;
     this.#index = new EvictionIndex(policy);
     this.#now = inner.now ?? Date.now;
   }
@@ -65,7 +62,7 @@ export class Room<V> {
     const slot = this.#index.slots.get(key);
     if (slot) this.#index.use(slot);
     else if (value !== undefined) this.#index.add(key, 0, this.#sizeAnyway(key, value));
-    else if (this.#options.maxBytes === undefined) this.#index.add(key, 0, 0);
+    else if (this.#limits.maxBytes === undefined) this.#index.add(key, 0, 0);
   }
 
   /** Takes note of a key that was not found. */
@@ -151,12 +148,14 @@ export class Room<V> {
 
   #choose(): [Slot<Mark>, EvictionReason][] {
     const index = this.#index;
-    const { maxEntries, maxBytes = Infinity } = this.#options;
+    const { maxEntries, maxBytes = Infinity } = this.#limits;
     let entries = index.slots.size;
     let bytes = index.bytes;
     for (const key of this.#going.keys()) {
+      const slot = index.slots.get(key);
+      if (!slot) continue;
       entries--;
-      bytes -= index.slots.get(key)?.size ?? 0;
+      bytes -= slot.size;
     }
     const chosen = new Map<Slot<Mark>, EvictionReason>();
     const isBusy = (slot: Slot<Mark>) => chosen.has(slot) || this.#changing.has(slot.key) || this.#going.has(slot.key);
@@ -187,14 +186,14 @@ export class Room<V> {
       for (const key of keys) this.#going.delete(key);
       resolve();
     }
-    const { onEvict } = this.#options;
+    const onEvict = this.#onEvict;
     if (onEvict) { for (const [{ key }, reason] of victims) notify(onEvict, key, reason); }
   }
 
   async #fill(): Promise<void> {
     const keys: string[] = [];
     for await (const key of this.#inner.list()) if (!this.#index.slots.has(key)) keys.push(key);
-    const sizes = this.#options.maxBytes === undefined ? undefined : await this.#measure(keys);
+    const sizes = this.#limits.maxBytes === undefined ? undefined : await this.#measure(keys);
     // Backwards, so that the first one of the listing ends up as the first to go.
     for (const key of keys.reverse()) {
       if (this.#index.slots.has(key)) continue;
@@ -226,7 +225,7 @@ export class Room<V> {
     try {
       return this.#sizeOf(value, key);
     } catch {
-      return this.#options.maxBytes!;
+      return this.#limits.maxBytes!;
     }
   }
 }

@@ -68,6 +68,7 @@ export interface FaultPlan {
  * ```
  */
 export function faulty(inner: ByteBackend, plan: FaultPlan): ByteBackend;
+/** The same over a backend of values. */
 export function faulty<V>(inner: Backend<V>, plan: FaultPlan): Backend<V>;
 export function faulty<V>(inner: Backend<V>, plan: FaultPlan): Backend<V> {
   checkOptions("faulty", plan, ["fault", "when", "times", "every", "gate", "error", "onCall"]);

@@ -54,9 +54,7 @@ function zipf(keys: number, requests: number, skew: number): string[] {
 
 const drawn = zipf(KEYS, REQUESTS, 0.99);
 let walked = 0;
-const withScans = drawn.map((key, at) =>
-  at % 3 === 2 ? `scan:${walked++}` : key
-);
+const withScans = drawn.map((key, at) => at % 3 === 2 ? `scan:${walked++}` : key);
 
 interface SyncCache {
   get(key: string): unknown;
@@ -112,16 +110,13 @@ const caches: Record<string, () => SyncCache> = {
   lru: () => syncView(lru),
   sieve: () => syncView(sieve),
   "lru-cache": () => new LRUCache<string, number>({ max: MAX_ENTRIES }),
-  "quick-lru (up to twice its size)": () =>
-    new QuickLRU<string, number>({ maxSize: MAX_ENTRIES }),
+  "quick-lru (up to twice its size)": () => new QuickLRU<string, number>({ maxSize: MAX_ENTRIES }),
 };
 
 console.log("\n| hit ratio | zipf 0.99 | with 1/3 scans |\n|---|---:|---:|");
 for (const [name, make] of Object.entries(caches)) {
   console.log(
-    `| ${name} | ${hitRatio(make(), drawn).toFixed(3)} | ${
-      hitRatio(make(), withScans).toFixed(3)
-    } |`,
+    `| ${name} | ${hitRatio(make(), drawn).toFixed(3)} | ${hitRatio(make(), withScans).toFixed(3)} |`,
   );
 }
 

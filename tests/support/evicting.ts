@@ -96,6 +96,22 @@ export function checkEvicting(name: string, make: Make, fromUrl: (url: URL) => B
       assertStrictEquals((evicted[1] as unknown[])[2], "limit");
     });
 
+    test("a lifetime given by touch() counts as one given by a write", async () => {
+      const clock = new FakeClock();
+      const store = new Store<number>(make({ maxEntries: 2, now: clock.now }));
+      await store.setMany([["a", 1], ["b", 2], ["c", 3]]);
+      await store.touch("c", 10);
+      await store.set("d", 4);
+      assertEquals(await keys(store as Store<never>), ["c", "d"]);
+      await store.get("c");
+      clock.advance(10);
+      await store.set("e", 5);
+      assertEquals(await keys(store as Store<never>), ["d", "e"]);
+      await store.set("f", 6);
+      clock.advance(1000);
+      assertEquals(await store.size, 2);
+    });
+
     test("maxBytes counts bytes, strings, and what sizeOf says", async () => {
       const bytes = new Store<Uint8Array>(make({ maxEntries: 9, maxBytes: 10 }));
       for (const key of ["a", "b", "c"]) await bytes.set(key, new Uint8Array(4));
