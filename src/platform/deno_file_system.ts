@@ -5,7 +5,6 @@
  */
 
 import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
-import { listsSteadily } from "./steady_listing.ts";
 
 /** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
 interface DenoItem {
@@ -133,7 +132,6 @@ export function denoFileSystem(): FileSystem {
         file.close();
       }
     },
-    listsSteadily,
     async *items(path) {
       let page: FolderItem[] = [];
       try {

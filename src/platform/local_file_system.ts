@@ -5,6 +5,7 @@
  */
 
 import type { FileSystem } from "./file_system.ts";
+import { listsSteadily } from "./steady_listing.ts";
 
 /** The part of the runtimes' globals that tells them apart. */
 interface Runtime {
@@ -19,7 +20,9 @@ interface Runtime {
  */
 export async function localFileSystem(): Promise<FileSystem> {
   const { Deno, process } = globalThis as Runtime;
-  if (Deno?.version?.deno) return (await import("./deno_file_system.ts")).denoFileSystem();
-  if (process?.versions?.node) return await (await import("./node_file_system.ts")).nodeFileSystem();
+  if (Deno?.version?.deno) return { ...(await import("./deno_file_system.ts")).denoFileSystem(), listsSteadily };
+  if (process?.versions?.node) {
+    return { ...await (await import("./node_file_system.ts")).nodeFileSystem(), listsSteadily };
+  }
   throw new TypeError("Cannot find files on this runtime: give a fileSystem");
 }

@@ -5,7 +5,6 @@
  */
 
 import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
-import { listsSteadily } from "./steady_listing.ts";
 
 /** The part of `fs.Stats` and `fs.Dirent` in use. */
 interface NodeKind {
@@ -22,6 +21,7 @@ interface NodeStats extends NodeKind {
 }
 
 const PAGE = 1024;
+const WRITE_NEW = { flag: "wx" };
 
 /** The files of the machine, for Node and Bun. */
 export async function nodeFileSystem(): Promise<FileSystem> {
@@ -43,6 +43,16 @@ export async function nodeFileSystem(): Promise<FileSystem> {
       throw error;
     }
   };
+  const writeSynced = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const file = await promises.open(path, toCreate, 0o666);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  };
+
   return {
     look,
     readFile(path) {
@@ -58,16 +68,7 @@ export async function nodeFileSystem(): Promise<FileSystem> {
         close: () => file.close(),
       };
     },
-    async writeFile(path, bytes, sync) {
-      if (!sync) return await promises.writeFile(path, bytes, { flag: "wx" });
-      const file = await promises.open(path, toCreate, 0o666);
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-    },
+    writeFile: (path, bytes, sync) => sync ? writeSynced(path, bytes) : promises.writeFile(path, bytes, WRITE_NEW),
     async create(path) {
       const file = await promises.open(path, toCreate, 0o666);
       return {
@@ -95,7 +96,6 @@ export async function nodeFileSystem(): Promise<FileSystem> {
         await folder.close();
       }
     },
-    listsSteadily,
     async *items(path) {
       const folder = await promises.opendir(path, { bufferSize: PAGE });
       try {

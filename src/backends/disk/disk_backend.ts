@@ -26,6 +26,7 @@ import { diskError } from "./disk_error.ts";
 import { DiskFolder } from "./disk_folder.ts";
 import { EntryFiles } from "./entry_files.ts";
 import { FileNames, type Place } from "./file_names.ts";
+import { isBusy, patiently } from "./file_reading.ts";
 import { readableFrom, writableInto } from "./file_streams.ts";
 import { Lifetimes } from "./lifetimes.ts";
 import { PagedKeys } from "./paged_keys.ts";
@@ -80,6 +81,7 @@ export class DiskBackend implements ByteBackend {
       const place = this.#names.place(key);
       return await entries.read(key, "file" in place ? place : await place, options?.details);
     } catch (error) {
+      if (isBusy(error)) return await this.#readPatiently(key, options);
       return await this.#absentAfter("read", key, options?.signal, error);
     }
   }
@@ -200,6 +202,15 @@ export class DiskBackend implements ByteBackend {
     const { root, files, durable, now } = this.#setup;
     const folder = new DiskFolder(await files(), root, durable);
     return this.#entries ??= new EntryFiles(this.name, folder, new Lifetimes(folder, now), now);
+  }
+
+  async #readPatiently(key: string, options: ReadOptions | undefined): Promise<Entry<Uint8Array> | undefined> {
+    try {
+      const place = await this.#names.place(key);
+      return await patiently(() => this.#entries!.read(key, place, options?.details));
+    } catch (error) {
+      return await this.#absentAfter("read", key, options?.signal, error);
+    }
   }
 
   #turn<T>(

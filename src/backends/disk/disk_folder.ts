@@ -11,7 +11,7 @@
 import { type Awaitable, isPending } from "../../core/awaitable.ts";
 import { errorCode, fileError, type FileInfo, type FileSystem } from "../../platform/file_system.ts";
 import type { Place } from "./file_names.ts";
-import { patiently } from "./file_reading.ts";
+import { isBusy, patiently } from "./file_reading.ts";
 import { holding } from "./lock_file.ts";
 
 /** What the names of all files start with that are no entries but belong to the work on them. */
@@ -80,12 +80,13 @@ export class DiskFolder {
     for (let attempt = 1;; attempt++) {
       let path = this.root;
       for (const name of folders) {
-        path += `/${name}`;
-        refuse((await this.files.look(path))?.kind, "folder", path);
+        const info = this.files.look(path += `/${name}`);
+        refuse((isPending(info) ? await info : info)?.kind, "folder", path);
       }
       try {
-        return await patiently(() => task(folder));
+        return attempt === 1 ? await task(folder) : await patiently(() => task(folder));
       } catch (error) {
+        if (isBusy(error) && attempt === 1) continue;
         // Another process that clears the store may remove the folder again before there is a file in it.
         if (errorCode(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
         await this.#makeFolders(folders);
@@ -108,17 +109,17 @@ export class DiskFolder {
   }
 
   /** Makes a temporary file the file of the place, whatever was there before; or removes it and fails. */
-  async replace(temporary: string, { folders, file }: Place): Promise<void> {
-    const folder = this.pathOf(folders);
-    const path = `${folder}/${file}`;
+  async replace(temporary: string, place: Place): Promise<void> {
+    const path = this.fileOf(place);
     try {
-      refuse((await this.files.look(path))?.kind, "file", path);
+      const info = this.files.look(path);
+      refuse((isPending(info) ? await info : info)?.kind, "file", path);
       await this.files.rename(temporary, path);
     } catch (error) {
       await this.discard(temporary);
       throw error;
     }
-    await this.settle(folder);
+    if (this.durable) await this.settle(this.pathOf(place.folders));
   }
 
   /** Removes a file; whether it was there. */

@@ -12,7 +12,7 @@ import { StoreError } from "../../core/store_error.ts";
 import { errorCode, type FileReader, type FileWriter } from "../../platform/file_system.ts";
 import type { DiskFolder } from "./disk_folder.ts";
 import type { Place } from "./file_names.ts";
-import { patiently, readAt, readFile, readStart } from "./file_reading.ts";
+import { patiently, readAt, readStart } from "./file_reading.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 
 /** The files of a folder as entries. Failures are those of the file system. */
@@ -34,7 +34,7 @@ export class EntryFiles {
     const isReachable = this.folder.isReachable(place.folders);
     if (!(isPending(isReachable) ? await isReachable : isReachable)) return undefined;
     const path = this.folder.fileOf(place);
-    if (!details) return this.#entry(key, place, await readFile(files, path));
+    if (!details) return this.#entry(key, place, await files.readFile(path));
     const { bytes, info } = await readAt(files, path);
     const entry = this.#entry(key, place, bytes);
     return entry && { ...entry, createdAt: info.modifiedAt };
@@ -70,7 +70,7 @@ export class EntryFiles {
       return false;
     }
     if (!await this.folder.remove(path)) return false;
-    await this.folder.settle(this.folder.pathOf(place.folders));
+    if (this.folder.durable) await this.folder.settle(this.folder.pathOf(place.folders));
     return true;
   }
 

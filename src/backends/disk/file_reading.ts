@@ -9,14 +9,6 @@ import { errorCode, type FileInfo, type FileReader, type FileSystem } from "../.
 
 const START_BYTES = 4096;
 
-/** The bytes of a file. */
-export function readFile(files: FileSystem, path: string): Promise<Uint8Array> {
-  return files.readFile(path).catch((error) => {
-    if (!isBusy(error)) throw error;
-    return patiently(() => files.readFile(path));
-  });
-}
-
 /** The bytes of a file and when they were written, both of the same file. */
 export async function readAt(
   files: FileSystem,
@@ -67,7 +59,8 @@ export async function patiently<T>(task: () => Promise<T>): Promise<T> {
   }
 }
 
-function isBusy(error: unknown): boolean {
+/** Whether an error says that too many files are open. */
+export function isBusy(error: unknown): boolean {
   return /^E[MN]FILE$/.test(errorCode(error));
 }
 

@@ -12,7 +12,7 @@ import { unframe } from "../../core/frame.ts";
 import { errorCode } from "../../platform/file_system.ts";
 import { type DiskFolder, HIDDEN, refuse } from "./disk_folder.ts";
 import type { Place } from "./file_names.ts";
-import { readFile, readHead } from "./file_reading.ts";
+import { patiently, readHead } from "./file_reading.ts";
 import { holding } from "./lock_file.ts";
 
 const MARK = `${HIDDEN}lifetimes`;
@@ -108,7 +108,7 @@ export class Lifetimes {
   async #hasTimeLeft(path: string, isHashed: boolean): Promise<boolean | undefined> {
     try {
       const { files } = this.#folder;
-      const head = isHashed ? await readFile(files, path) : await readHead(files, path);
+      const head = isHashed ? await patiently(() => files.readFile(path)) : await readHead(files, path);
       return !isPast(unframe(head).expiresAt, this.#now);
     } catch (error) {
       if (error instanceof RangeError) return true;

@@ -9,7 +9,7 @@ import { unframe } from "../../core/frame.ts";
 import { errorCode, type FolderItem } from "../../platform/file_system.ts";
 import { type DiskFolder, HIDDEN } from "./disk_folder.ts";
 import { type FileNames, HASHED_FOLDER } from "./file_names.ts";
-import { readFile } from "./file_reading.ts";
+import { patiently } from "./file_reading.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 
 // A folder that changes while it is read is read at least, and at most, so often.
@@ -106,7 +106,7 @@ async function* walkHashed(folder: DiskFolder, names: FileNames, prefix: string)
 
 async function hashedKey(folder: DiskFolder, path: string): Promise<string | undefined> {
   try {
-    return unframe(await readFile(folder.files, path)).key;
+    return unframe(await patiently(() => folder.files.readFile(path))).key;
   } catch (error) {
     // Gone since, or nothing that this store wrote.
     if (errorCode(error) === "ENOENT" || error instanceof RangeError || error instanceof TypeError) return undefined;
@@ -124,7 +124,7 @@ async function* itemsOf(folder: DiskFolder, path: string): AsyncGenerator<readon
     const before = (await folder.files.look(path || "/"))?.modifiedAt ?? 0;
     let hasNews = false;
     for await (const items of itemsNow(folder, path)) {
-      const unseen = items.filter(({ name }) => !seen.has(name) && seen.add(name));
+      const unseen = items.filter(({ name }) => seen.size !== seen.add(name).size);
       hasNews ||= unseen.some(({ name }) => !name.startsWith(HIDDEN));
       yield unseen;
     }
