@@ -10,7 +10,7 @@ import type { EvictionPolicy } from "../core/eviction_index.ts";
 import { checkLimits, type EvictionLimits, type EvictionReason, toMeasure } from "../core/eviction_options.ts";
 import { layer } from "../core/layer.ts";
 import { StoreError } from "../core/store_error.ts";
-import { Room } from "./room.ts";
+import { Room } from "./bounded/room.ts";
 
 /** How {@linkcode bounded} behaves. */
 export interface BoundedOptions<V> extends EvictionLimits<V> {

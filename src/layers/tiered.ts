@@ -10,7 +10,7 @@ import { clearKeys } from "../core/clear_keys.ts";
 import { layer } from "../core/layer.ts";
 import { type Duration, toMilliseconds } from "../core/lifetime.ts";
 import { checkOptions } from "../core/options.ts";
-import { NearTier } from "./near_tier.ts";
+import { NearTier } from "./tiered/near_tier.ts";
 
 /** How {@linkcode tiered} behaves. */
 export interface TieredOptions {

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { memory } from "../../src/backends/memory.ts";
+import { memory, memoryFromUrl } from "../../src/backends/memory.ts";
+import type { Backend } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { checkStoreLaws } from "../support/laws.ts";
@@ -69,4 +70,18 @@ test("expired entries that nobody reads leave memory as others are written", asy
 
 test("memory() refuses unknown options", () => {
   assertThrows(() => memory({ max: 5 } as object), TypeError, "max");
+});
+
+test("a URL names memory, with copies if it says so", async () => {
+  for (
+    const [url, isCopied] of [["memory:", false], ["memory:?clone=false", false], ["memory:?clone=true", true]] as const
+  ) {
+    const store = new Store(memoryFromUrl(new URL(url)) as Backend<{ name: string }>);
+    const ada = { name: "Ada" };
+    await store.set("ada", ada);
+    assertEquals(await store.get("ada") !== ada, isCopied, url);
+  }
+  for (const url of ["memory:?clone=yes", "memory:?copy=true", "memory:place", "memory:?clone=true&clone=true"]) {
+    assertThrows(() => memoryFromUrl(new URL(url)), TypeError, "Cannot open memory");
+  }
 });

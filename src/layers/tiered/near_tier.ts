@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type Awaitable, isPending } from "../core/awaitable.ts";
-import type { Backend, CallOptions, Entry, PrefixOptions } from "../core/backend.ts";
-import { clearKeys } from "../core/clear_keys.ts";
-import type { Clock } from "../core/clock.ts";
-import { concurrently } from "../core/concurrently.ts";
+import { type Awaitable, isPending } from "../../core/awaitable.ts";
+import type { Backend, CallOptions, Entry, PrefixOptions } from "../../core/backend.ts";
+import { clearKeys } from "../../core/clear_keys.ts";
+import type { Clock } from "../../core/clock.ts";
+import { concurrently } from "../../core/concurrently.ts";
 
 /** A key that somebody reads from the tier behind or changes there. */
 interface Activity {

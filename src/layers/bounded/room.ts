@@ -4,13 +4,13 @@
  * @module
  */
 
-import { andThen, type Awaitable } from "../core/awaitable.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { concurrently } from "../core/concurrently.ts";
-import { EvictionIndex, type EvictionPolicy, type Slot } from "../core/eviction_index.ts";
-import type { EvictionLimits, EvictionReason } from "../core/eviction_options.ts";
-import { notify } from "../core/notify.ts";
+import { andThen, type Awaitable } from "../../core/awaitable.ts";
+import type { Backend } from "../../core/backend.ts";
+import type { Clock } from "../../core/clock.ts";
+import { concurrently } from "../../core/concurrently.ts";
+import { EvictionIndex, type EvictionPolicy, type Slot } from "../../core/eviction_index.ts";
+import type { EvictionLimits, EvictionReason } from "../../core/eviction_options.ts";
+import { notify } from "../../core/notify.ts";
 
 const PAGE = 100;
 
