@@ -50,6 +50,7 @@ export class PlainWalk {
   readonly #ancestors: object[] = [];
   #depth = 0;
 
+  /** A walk for one value. */
   constructor(format: PlainFormat) {
     this.#format = format;
   }

@@ -254,9 +254,7 @@ function stream(
       engine.end();
       await ended;
       if (taken > maxBytes) throw tooLarge();
-      if (decoding && (engine.bytesWritten !== given || decoding.finder?.isAtEnd() === false)) {
-        throw incomplete(decoding.name);
-      }
+      if (decoding && !isWhole(engine, given, decoding.finder)) throw incomplete(decoding.name);
     },
   });
 }
