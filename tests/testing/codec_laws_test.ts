@@ -45,7 +45,14 @@ test("codecLaws find what a wrong codec does", async () => {
     },
     "refused": { codec: json(), values: [1], refused: [new Date()] },
     "not quoted": {
-      codec: { ...json(), decode: (raw) => JSON.parse(new TextDecoder().decode(raw)) },
+      codec: {
+        ...json(),
+        decode(raw) {
+          const text = new TextDecoder().decode(raw);
+          if (text.length > 1) throw new Error("not JSON", { cause: `Unexpected token in "${text}"` });
+          return JSON.parse(text);
+        },
+      },
       values: [1],
       corrupt: [new TextEncoder().encode("secret token")],
     },
