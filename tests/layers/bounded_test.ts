@@ -1,11 +1,13 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { disk } from "../../src/backends/disk.ts";
 import { lru } from "../../src/backends/lru.ts";
 import { memory } from "../../src/backends/memory.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
 import { bounded } from "../../src/layers/bounded.ts";
+import { MemoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { faulty } from "../../src/testing/faulty.ts";
 import { counted, fourMethods } from "../support/backends.ts";
@@ -23,6 +25,27 @@ describe("bounded", () => {
     }
     const expected = ["0", ...Array.from({ length: 99 }, (_, n) => `${n + 51}`)];
     assertEquals((await keysOf(inner as Backend<never>)).sort(), expected.sort());
+  });
+
+  test("a folder limited to 100 files holds exactly the 100 used last, also after a restart (PS-13)", async () => {
+    const fileSystem = new MemoryFileSystem();
+    const open = () => new Store<{ n: number }>(bounded(disk("/data", { fileSystem }), { maxEntries: 100 }));
+    const store = open();
+    for (let n = 0; n < 150; n++) {
+      await store.set(`${n}`, { n });
+      await store.get("0");
+    }
+    const expected = ["0", ...Array.from({ length: 99 }, (_, n) => `${n + 51}`)].sort();
+    assertEquals((await Array.fromAsync(store.keys())).sort(), expected);
+    await store.close();
+    const again = open();
+    assertEquals(await again.get("0"), { n: 0 });
+    await again.get("149");
+    for (let n = 150; n < 248; n++) await again.set(`${n}`, { n });
+    assertEquals(await again.size, 100);
+    assertEquals([await again.has("0"), await again.has("149"), await again.has("148")], [true, true, false]);
+    const items = (await Array.fromAsync(fileSystem.items("/data"))).flat();
+    assertEquals(items.filter(({ name }) => name.endsWith(".json")).length, 100);
   });
 
   test("after a restart the limit holds for what was there before, and reading counts as use (PS-13)", async () => {
