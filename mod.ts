@@ -32,6 +32,7 @@ export type * from "./src/core/codec.ts";
 export { encoded } from "./src/core/encoded.ts";
 export type { Duration, Lifetime } from "./src/core/lifetime.ts";
 export * from "./src/core/store.ts";
+export type * from "./src/core/store_options.ts";
 export * from "./src/core/store_error.ts";
 export * from "./src/layers/bounded.ts";
 export * from "./src/layers/deadline.ts";

@@ -40,7 +40,7 @@ export interface MemoryOptions<V> {
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
   const { map = new Map(), clone, now = coarseNow } = options;
-  return new MapBackend(map, { now, copy: clone ? structuredClone : undefined });
+  return new MapBackend(map, { now, copy: clone ? (value) => structuredClone(value) : undefined });
 }
 
 /**

@@ -7,30 +7,10 @@
 import type { Awaitable } from "./awaitable.ts";
 import type { Backend, ByteBackend, CallOptions, Condition, Entry, ListOptions, PrefixOptions } from "./backend.ts";
 import type { Clock } from "./clock.ts";
-import type { Codec } from "./codec.ts";
 import { type Duration, EXPIRED, type Lifetime, toExpiresAt, toMilliseconds } from "./lifetime.ts";
 import { MapBackend } from "./map_backend.ts";
 import { StoreError, type StoreErrorCode } from "./store_error.ts";
-
-/** What a {@linkcode Store} is told once. */
-export interface StoreOptions {
-  /** Lifetime of entries that are written without one: milliseconds, or a {@linkcode Duration}. @default {Infinity} */
-  readonly ttl?: number | Duration | undefined;
-  /** The clock that turns a `ttl` into a moment. @default {the backend's} */
-  readonly now?: Clock | undefined;
-}
-
-/** A codec beside {@linkcode StoreOptions}. */
-export interface CodecOption<V> {
-  /** How values become bytes. @default {the backend's} */
-  readonly codec?: Codec<V, Uint8Array>;
-}
-
-/** What a writing call takes: a lifetime, a signal. */
-export interface SetOptions extends Lifetime, CallOptions {}
-
-/** A backend that keeps values as they are. */
-export type ValueBackend<V> = Backend<V> & { readonly codec?: never };
+import type { CodecOption, SetOptions, StoreOptions, ValueBackend } from "./store_options.ts";
 
 /** How many entries are read or removed at a time where the backend lists them all. */
 const PAGE = 100;
@@ -66,11 +46,12 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   #closed = false;
 
   /**
-   * A store of values over a native `Map` or a backend that keeps them as they are, or over a backend of bytes and a codec.
+   * A store over a native `Map` or a backend that keeps values as they are.
    *
    * @throws {TypeError} If an option is unknown, or there is a codec and nothing for it to encode.
    */
   constructor(backend: ValueBackend<V> | Map<string, V>, options?: StoreOptions & { readonly codec?: never });
+  /** A store over a backend of bytes, with its own codec or another one. */
   constructor(backend: ByteBackend, options?: StoreOptions & CodecOption<V>);
   constructor(backend: Backend<unknown> | Map<string, unknown>, options: StoreOptions & CodecOption<V> = {}) {
     const { codec, ttl = Infinity, now, ...unknown } = options;
@@ -164,7 +145,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * Reads, computes and writes back; resolves to the new value. Whatever changes the entry meanwhile makes it start
    * again, so the function may run more than once. Where the backend lacks `supports.create` or `supports.swap` only
    * updates through this store are kept apart. An entry keeps its lifetime unless a new one is given; a function that
-   * answers `undefined` deletes it.
+   * answers `undefined` deletes it. The function must not wait for another update of its own key.
    */
   async update(
     key: string,
@@ -450,9 +431,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   #checkKey(operation: string, key: string, options?: CallOptions): void {
     this.#check(operation, options);
     if (typeof key !== "string") throw new TypeError(`Cannot ${operation}: key must be a string`);
+    if (!key.isWellFormed()) throw this.#error("invalid-key", operation, key, "it has a lone surrogate");
     const limit = this.#maxKeyBytes;
-    if (!key.isWellFormed() || (key.length * 3 > limit && new TextEncoder().encode(key).length > limit)) {
-      throw this.#error("invalid-key", operation, key, `malformed or over ${limit} bytes`);
+    if (key.length * 3 > limit && new TextEncoder().encode(key).length > limit) {
+      throw this.#error("invalid-key", operation, key, `it is longer than ${limit} bytes`);
     }
   }
 

@@ -52,6 +52,7 @@ export interface StoreErrorContext {
  * ```
  */
 export class StoreError extends Error {
+  /** `StoreError`, also where two copies of this package make `instanceof` fail. */
   override readonly name = "StoreError";
   /** What went wrong. */
   declare readonly code: StoreErrorCode;
@@ -64,6 +65,7 @@ export class StoreError extends Error {
   /** The key, if the operation has one. */
   declare readonly key: string | undefined;
 
+  /** An error of this code; the message is made of the context. */
   constructor(code: StoreErrorCode, context: StoreErrorContext) {
     const { store, operation, key, reason = code.replace("-", " "), cause } = context;
     const { retryable = /^(timeout|unavailable|locked)$/.test(code) } = context;

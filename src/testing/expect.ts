@@ -8,6 +8,7 @@ import { StoreError, type StoreErrorCode } from "../core/store_error.ts";
 
 /** The error of a broken law. */
 export class BrokenLaw extends Error {
+  /** `BrokenLaw`. */
   override readonly name = "BrokenLaw";
 }
 

@@ -31,6 +31,12 @@ const EMPTY_NAMES: readonly string[] = ["utils", "util", "helpers", "helper", "c
 
 const LONGEST = 400;
 
+/** Files that may be longer, and why. */
+const LONGER: ReadonlyMap<string, number> = new Map([
+  // One class with every call of the Map and its documentation; a second one would only be a way through.
+  ["src/core/store.ts", 480],
+]);
+
 /** What breaks a rule of the floors, as sentences; none is right. */
 export function floorFaults(files: readonly SourceFile[]): string[] {
   return files.flatMap(({ path, imports }) => {
@@ -92,7 +98,8 @@ export function fileFaults(file: SourceFile, packages: readonly string[]): strin
   if (EMPTY_NAMES.includes(name)) faults.push(`${path} has a name that says nothing`);
   if (!/^[a-z0-9]+(_[a-z0-9]+)*$/.test(name)) faults.push(`${path} is not named in snake_case`);
   const lines = text.trimEnd().split("\n").length;
-  if (lines > LONGEST) faults.push(`${path} has ${lines} lines, more than ${LONGEST}`);
+  const longest = LONGER.get(path) ?? LONGEST;
+  if (lines > longest) faults.push(`${path} has ${lines} lines, more than ${longest}`);
   if (isBarrel(file) && path !== "src/testing/mod.ts") faults.push(`${path} only passes on what others export`);
   for (const { specifier, loaded } of imports) {
     if (specifier.startsWith(".")) {

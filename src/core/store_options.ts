@@ -1,0 +1,30 @@
+/**
+ * What a store and its calls are told.
+ *
+ * @module
+ */
+
+import type { Backend, CallOptions } from "./backend.ts";
+import type { Clock } from "./clock.ts";
+import type { Codec } from "./codec.ts";
+import type { Duration, Lifetime } from "./lifetime.ts";
+
+/** What a {@linkcode Store} is told once. */
+export interface StoreOptions {
+  /** Lifetime of entries that are written without one: milliseconds, or a {@linkcode Duration}. @default {Infinity} */
+  readonly ttl?: number | Duration | undefined;
+  /** The clock that turns a `ttl` into a moment. @default {the backend's} */
+  readonly now?: Clock | undefined;
+}
+
+/** A codec beside {@linkcode StoreOptions}. */
+export interface CodecOption<V> {
+  /** How values become bytes. @default {the backend's} */
+  readonly codec?: Codec<V, Uint8Array>;
+}
+
+/** What a writing call takes: a lifetime, a signal. */
+export interface SetOptions extends Lifetime, CallOptions {}
+
+/** A backend that keeps values as they are. */
+export type ValueBackend<V> = Backend<V> & { readonly codec?: never };
