@@ -235,7 +235,7 @@ test("json() refuses a cycle and what is nested too deeply, and keeps what is sh
     for (let i = 0; i < depth; i++) value = i % 2 ? [value] : new Map([["in", value]]);
     return value;
   };
-  assertEquals(await copyOf(nest(900)), nest(900));
+  assert(isEqual(await copyOf(nest(900)), nest(900)));
   assertThrows(() => json().encode(nest(100_000)), TypeError, "nested too deeply");
   const shared = { at: new Date(0) };
   assertEquals(await copyOf([shared, shared]), [shared, shared]);
