@@ -36,7 +36,8 @@ const isForDetails = (options?: CopyOptions): boolean => options?.details === tr
  * - Writes and removals happen far, then near. Where the outcome is unknown, a condition failed, or changes of a key
  *   overlap, the copy is dropped.
  * - What decides is far: conditions, versions, lifetimes, `has()`, counts, listings, revisions. So do streams.
- * - A failure near is a miss there. A failure far is an error, never a miss.
+ * - A failure near is a miss there; what may hang there belongs in a `deadline()`. A failure far is an error, never a
+ *   miss.
  *
  * Several tiers are tiers of tiers: `tiered(a, tiered(b, c))`.
  *

@@ -103,7 +103,7 @@ export class NearTier<V> {
     const isOpen = this.#clearing === 0 && this.#clearings === ticket.clearings && !this.#isAllOutdated;
     const isClear = (key: string) => isOpen && !this.#activities.get(key)!.isDisputed;
     const clear = update ? ticket.keys.filter(isClear) : [];
-    const rest = clear.length === 0 ? ticket.keys : ticket.keys.filter((key) => !clear.includes(key));
+    const rest = clear.length === 0 ? ticket.keys : ticket.keys.filter((key) => !isClear(key));
     try {
       if (clear.length > 0) await this.#change(clear, () => update!(clear));
       if (rest.length > 0) await this.drop(rest);
