@@ -108,6 +108,8 @@ export async function startRadosgw(): Promise<Radosgw> {
         `--secret-key=${secretAccessKey}`,
       );
     }
+    // With these it may allow itself session tokens.
+    await run("radosgw-admin", "caps", "add", "--uid=main", "--caps=user-policy=*;roles=*");
     start("radosgw", "-n", "client.rgw", "-f");
     const endpoint = `http://127.0.0.1:${port}`;
     await until(

@@ -39,6 +39,8 @@ export class Failure {
 const CODES: Readonly<Record<string, StoreErrorCode>> = {
   AccessDenied: "denied",
   EntityTooLarge: "too-large",
+  ExpiredToken: "denied",
+  InvalidToken: "denied",
   KeyTooLongError: "invalid-key",
   MetadataTooLarge: "too-large",
   NotImplemented: "unsupported",

@@ -112,10 +112,10 @@ export class S3Objects {
   }
 
   /** An object without its bytes, live or not; `undefined` if there is none. */
-  async head(call: ObjectCall): Promise<ObjectHead | undefined> {
+  async head(call: ObjectCall, checksBucket = true): Promise<ObjectHead | undefined> {
     const { client } = this.#options;
     return await client.send({ ...request(call), method: "HEAD", accepts: [404] }, async ({ status, headers }) => {
-      if (status === 404) return void await this.#checkBucket(call);
+      if (status === 404) return void (checksBucket && await this.#checkBucket(call));
       return this.known(headOf(headers), call);
     });
   }
@@ -151,6 +151,7 @@ export class S3Objects {
       if (response.ok) {
         await response.body?.cancel();
         const etag = etagOf(response.headers.get("etag"));
+        this.#knowsBucket = true;
         if (etag) return { version: `${etag}.${nonce}` };
         throw strange({ store: client.store, operation: write.operation, key: write.key }, "no ETag");
       }

@@ -417,22 +417,32 @@ export class S3Place implements S3Backend {
     raw: Blob | ReadableStream<Uint8Array>,
     options: S3WriteOptions,
   ): Promise<boolean> {
-    const { condition, signal } = options;
-    const sink = await this.#sink(call, options, condition);
+    const { signal, condition } = options;
+    const { objects } = this.#parts;
+    let required: Record<string, string> | undefined;
+    if (condition) {
+      const head = await objects.head(call);
+      const isLive = head !== undefined && objects.isLive(head);
+      if (condition === "absent" ? isLive : !isLive || head.version !== condition.version) {
+        if (!(raw instanceof Blob)) await raw.cancel();
+        return false;
+      }
+      if (head && !isLive) await objects.prune(call, head);
+      required = isLive ? objects.ifMatch(head.etag) : { "if-none-match": "*" };
+    }
+    const sink = await this.#sink(call, options, required);
     const stream = raw instanceof Blob ? raw.stream() : raw;
     await stream.pipeTo(new WritableStream(sink), signal ? { signal } : {});
     return sink.isWritten;
   }
 
-  async #sink(call: EntryCall, options: S3WriteOptions, condition?: WriteOptions["condition"]): Promise<UploadSink> {
+  async #sink(call: EntryCall, options: S3WriteOptions, condition?: Record<string, string>): Promise<UploadSink> {
     const { client, objects, partSize } = this.#parts;
     const headers = await this.#headers(call, options);
-    const note = { expiresAt: options.expiresAt };
-    const head = typeof condition === "object" ? await objects.liveHead(call) : undefined;
     return new UploadSink(client, {
       ...call,
-      headers: { ...headers, ...noteHeader({ ...note, nonce: objects.nonce() }) },
-      condition: condition === "absent" ? { "if-none-match": "*" } : head && objects.ifMatch(head.etag),
+      headers: { ...headers, ...noteHeader({ expiresAt: options.expiresAt, nonce: objects.nonce() }) },
+      condition,
       partSize,
       put: async (bytes) => await this.write(call.key, bytes, options) !== false,
     });
