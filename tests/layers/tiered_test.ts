@@ -307,6 +307,24 @@ describe("tiered", () => {
     assertStrictEquals(await store.get("a"), undefined);
   });
 
+  test("a write overtakes copies of several deadlines that are still being written", async () => {
+    const slow = gate();
+    const inner = memory<number>();
+    const near = faulty(fourMethods(inner), { fault: "none", when: is("write"), times: 1, gate: slow.pass });
+    const far = counted(memory<number>()).backend;
+    await far.write("a", 1, { expiresAt: Date.now() + 1e6 });
+    await far.write("b", 1, { expiresAt: Date.now() + 2e6 });
+    const store = new Store(tiered(near, far));
+    const reading = store.getMany(["a", "b"]);
+    await slow.reached;
+    const writing = store.set("b", 2);
+    await turn();
+    slow.open();
+    await Promise.all([reading, writing]);
+    assertStrictEquals(inner.readSync!("b"), 2);
+    assertStrictEquals(await store.get("b"), 2);
+  });
+
   test("clear() also drops copies of what others have removed", async () => {
     for (const far of [memory<number>(), fourMethods(memory<number>())]) {
       const store = new Store(tiered(memory<number>(), far));

@@ -125,10 +125,10 @@ export class NearTier<V> {
       if (group) group.set(key, value);
       else groups.set(expiresAt, new Map([[key, value]]));
     }
-    for (const [expiresAt, values] of groups) {
-      const keys = [...values.keys()];
-      await this.#change(keys, () => this.write(values, expiresAt));
-    }
+    // All at once: what is current now may not be so when another group has been written.
+    await Promise.all(Array.from(groups, ([expiresAt, values]) => {
+      return this.#change([...values.keys()], () => this.write(values, expiresAt));
+    }));
   }
 
   /** Writes copies; for use within {@linkcode endChange}. */
