@@ -6,9 +6,10 @@
 
 import { concurrently } from "../../core/concurrently.ts";
 import { StoreError } from "../../core/store_error.ts";
-import { readText, type S3Client, sha256 } from "./client.ts";
+import { readText, type S3Client } from "./client.ts";
 import { strange } from "./errors.ts";
 import { Failures } from "./failures.ts";
+import { sha256 } from "./signing.ts";
 import { eachElement, escapeXml, isDocument, isSayable, textOf } from "./xml.ts";
 
 /** Most names in one request. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sha256 } from "./client.ts";
+import { sha256 } from "./signing.ts";
 
 /** Which checksum is kept beside the bytes and verified when they are read. */
 export type S3Checksum = "sha256" | "crc32c";
