@@ -17,10 +17,10 @@
  * @module
  */
 
-export { lru, type LruOptions } from "./src/backends/lru.ts";
+export { type EvictingOptions, type EvictionLimits, type EvictionReason, lru } from "./src/backends/lru.ts";
 export { memory, type MemoryOptions } from "./src/backends/memory.ts";
 export { none } from "./src/backends/none.ts";
-export { sieve, type SieveOptions } from "./src/backends/sieve.ts";
+export { sieve } from "./src/backends/sieve.ts";
 export * from "./src/codecs/bytes.ts";
 export * from "./src/codecs/chain.ts";
 export * from "./src/codecs/json.ts";
@@ -34,7 +34,7 @@ export type { Duration, Lifetime } from "./src/core/lifetime.ts";
 export * from "./src/core/store.ts";
 export type * from "./src/core/store_options.ts";
 export * from "./src/core/store_error.ts";
-export * from "./src/layers/bounded.ts";
+export { bounded, type BoundedOptions, type EvictionPolicy } from "./src/layers/bounded.ts";
 export * from "./src/layers/deadline.ts";
 export * from "./src/layers/metered.ts";
 export * from "./src/layers/prefixed.ts";

@@ -8,8 +8,8 @@ import type { Backend } from "../core/backend.ts";
 import { EvictingBackend, type EvictingOptions } from "../core/evicting_backend.ts";
 import { checkNoPlace, readQuery } from "../core/url_query.ts";
 
-/** How {@linkcode lru} behaves. */
-export interface LruOptions<V> extends EvictingOptions<V> {}
+export type { EvictionLimits, EvictionReason } from "../core/eviction_options.ts";
+export type { EvictingOptions };
 
 /**
  * A limited number of entries in memory; the least recently used one makes room. A read, a write and a new lifetime are
@@ -32,7 +32,7 @@ export interface LruOptions<V> extends EvictingOptions<V> {}
  * assertEquals(await Array.fromAsync(store.keys()), ["a", "c"]);
  * ```
  */
-export function lru<V>(options: LruOptions<V>): Backend<V> {
+export function lru<V>(options: EvictingOptions<V>): Backend<V> {
   return new EvictingBackend("lru", options);
 }
 
@@ -48,6 +48,6 @@ export function lruFromUrl(url: URL): Backend<unknown> {
     readQuery(url, {
       maxEntries: "integer",
       maxBytes: "integer",
-    }) as unknown as LruOptions<unknown>,
+    }) as unknown as EvictingOptions<unknown>,
   );
 }

@@ -8,8 +8,8 @@ import type { Backend } from "../core/backend.ts";
 import { EvictingBackend, type EvictingOptions } from "../core/evicting_backend.ts";
 import { checkNoPlace, readQuery } from "../core/url_query.ts";
 
-/** How {@linkcode sieve} behaves. */
-export interface SieveOptions<V> extends EvictingOptions<V> {}
+export type { EvictionLimits, EvictionReason } from "../core/eviction_options.ts";
+export type { EvictingOptions };
 
 /**
  * A limited number of entries in memory; the oldest one that was not used lately makes room (SIEVE, Zhang et al., NSDI
@@ -33,7 +33,7 @@ export interface SieveOptions<V> extends EvictingOptions<V> {}
  * assertEquals(await Array.fromAsync(store.keys()), ["a", "c"]);
  * ```
  */
-export function sieve<V>(options: SieveOptions<V>): Backend<V> {
+export function sieve<V>(options: EvictingOptions<V>): Backend<V> {
   return new EvictingBackend("sieve", options);
 }
 
@@ -49,6 +49,6 @@ export function sieveFromUrl(url: URL): Backend<unknown> {
     readQuery(url, {
       maxEntries: "integer",
       maxBytes: "integer",
-    }) as unknown as SieveOptions<unknown>,
+    }) as unknown as EvictingOptions<unknown>,
   );
 }

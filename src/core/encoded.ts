@@ -5,7 +5,7 @@
  */
 
 import { andThen, type Awaitable, isPending } from "./awaitable.ts";
-import type { Backend, Entry } from "./backend.ts";
+import type { Backend, Entry, WriteOptions } from "./backend.ts";
 import type { Codec } from "./codec.ts";
 import { layer } from "./layer.ts";
 import { StoreError } from "./store_error.ts";
@@ -45,7 +45,7 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
   };
   const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decode(key, entry);
 
-  return layer<V, Raw>(inner, {
+  const outer = layer<V, Raw>(inner, {
     codec: undefined,
     encoded: undefined,
     read: (key, options) => andThen(inner.read(key, options), decodeMaybe(key)),
@@ -63,21 +63,28 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
       for (const [key, entry] of await inner.readMany!(keys, options)) values.set(key, await decode(key, entry));
       return values;
     },
-    writeMany: async (entries, options) => {
-      const raws = new Map<string, Raw>();
-      for (const [key, value] of entries) raws.set(key, await codec.encode(value));
-      await inner.writeMany!(raws, options);
-    },
     take: (key, options) => andThen(inner.take!(key, options), decodeMaybe(key)),
     readable: async (key, options) => {
       const stream = await inner.readable!(key, options);
       return streams ? stream?.pipeThrough(streams.decode()) : stream;
     },
     writable: async (key, options) => {
+      // First, because it may refuse.
+      const encoding = streams?.encode();
       const stream = await inner.writable!(key, options);
-      return streams ? through(streams.encode(), stream) : stream;
+      return encoding ? through(encoding, stream) : stream;
     },
   }, ["remove", "list", "removeMany", "has", "count", "clear", "touch", "prune", "revision", "close"]);
+
+  return Object.assign(outer, {
+    // Also where the place has no such call: a value that is refused leaves the others unwritten.
+    writeMany: async (entries: ReadonlyMap<string, V>, options?: WriteOptions) => {
+      const raws = new Map<string, Raw>();
+      for (const [key, value] of entries) raws.set(key, await codec.encode(value));
+      if (inner.writeMany) await inner.writeMany(raws, options);
+      else for (const [key, raw] of raws) await inner.write(key, raw, options);
+    },
+  });
 }
 
 /** A stream that ends when the last byte has gone through the transform and arrived: `pipeTo` alone ends before that. */

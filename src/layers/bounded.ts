@@ -12,6 +12,8 @@ import { layer } from "../core/layer.ts";
 import { StoreError } from "../core/store_error.ts";
 import { Room } from "./bounded/room.ts";
 
+export type { EvictionLimits, EvictionPolicy, EvictionReason };
+
 /** How {@linkcode bounded} behaves. */
 export interface BoundedOptions<V> extends EvictionLimits<V> {
   /** How the entry to go is chosen. @default {"lru"} */

@@ -1,11 +1,15 @@
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { disk } from "../../src/backends/disk.ts";
 import { memory } from "../../src/backends/memory.ts";
+import { text } from "../../src/codecs/text.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import type { Codec } from "../../src/core/codec.ts";
 import { encoded } from "../../src/core/encoded.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
+import { prefixed } from "../../src/layers/prefixed.ts";
+import { MemoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { counted } from "../support/backends.ts";
 
 const utf8: Codec<string> = {
@@ -223,4 +227,18 @@ describe("encoded", () => {
     await new Store(encoded(place, utf8)).get("a", { signal });
     assertEquals(signals, [signal]);
   });
+});
+
+test("a store over encoded bytes needs no codec, and takes none", async () => {
+  const files = disk("/", { fileSystem: new MemoryFileSystem() });
+  const store = new Store(encoded(prefixed(files, "a/"), text()));
+  await store.set("b", "c");
+  assertEquals(await store.get("b"), "c");
+  assertThrows(() => new Store(encoded(files, text()), { codec: text() } as object), TypeError, "takes no codec");
+});
+
+test("setMany() over a place without batches writes nothing if a codec refuses one of the values", async () => {
+  const store = new Store(encoded(memory<Uint8Array>(), text()));
+  await assertRejects(() => store.setMany([["a", "b"], ["c", 5 as unknown as string]]), TypeError);
+  assertEquals(await store.size, 0);
 });
