@@ -15,6 +15,8 @@ import { eachElement, escapeXml, isDocument, isSayable, textOf } from "./xml.ts"
 /** Most names in one request. */
 const MOST = 1000;
 
+const PAGES_AT_ONCE = 4;
+
 /** What a removal takes. */
 export interface BulkRemovalOptions {
   readonly operation: string;
@@ -37,11 +39,12 @@ export class BulkRemoval {
     const failures = new Failures();
     const sayable = names.filter(isSayable);
     const single = names.filter((name) => !isSayable(name));
-    for (let at = 0; at < sayable.length; at += MOST) {
-      const page = sayable.slice(at, at + MOST);
+    const pages: string[][] = [];
+    for (let at = 0; at < sayable.length; at += MOST) pages.push(sayable.slice(at, at + MOST));
+    await concurrently(pages, async (page) => {
       if (!this.#isSupported || page.length === 1) single.push(...page);
       else await this.#removePage(page, options, single, failures).catch(failures.add);
-    }
+    }, { concurrency: PAGES_AT_ONCE, signal: options.signal });
     await concurrently(single, (name) => this.#removeOne(name, options).catch(failures.add), options);
     failures.throwAny(names.length);
   }
