@@ -20,13 +20,14 @@ import { CredentialsHolder, type S3CredentialsSource, type S3Environment } from 
 import { hasDotPart, toPath } from "./s3/keys.ts";
 import type { S3Metadata } from "./s3/metadata.ts";
 import { S3Objects } from "./s3/objects.ts";
-import { type S3Backend, S3Place } from "./s3/place.ts";
+import { S3Place } from "./s3/place.ts";
+import type { S3Backend } from "./s3/s3_backend.ts";
 
 export type { S3Checksum } from "./s3/checksum.ts";
 export type { S3Credentials, S3CredentialsSource, S3Environment } from "./s3/credentials.ts";
 export type { S3Metadata } from "./s3/metadata.ts";
-export type { S3Backend, S3Body, S3Entry, S3WriteOptions } from "./s3/place.ts";
 export type { PresignOptions } from "./s3/publishing.ts";
+export type { S3Backend, S3Body, S3Entry, S3WriteOptions } from "./s3/s3_backend.ts";
 
 /** Which bucket, and how {@linkcode s3} uses it. */
 export interface S3Options {

@@ -16,6 +16,11 @@ export async function checksumOf(bytes: Uint8Array, kind: S3Checksum): Promise<s
   return btoa(String.fromCharCode(crc >>> 24, (crc >>> 16) & 255, (crc >>> 8) & 255, crc & 255));
 }
 
+/** Whether bytes have the checksum that was noted, if one of this kind was. */
+export async function isIntact(bytes: Uint8Array, noted: string | undefined, kind: S3Checksum): Promise<boolean> {
+  return !noted?.startsWith(`${kind}:`) || noted.slice(kind.length + 1) === await checksumOf(bytes, kind);
+}
+
 let table: Uint32Array | undefined;
 
 /** CRC-32C (RFC 3720 §B.4). */

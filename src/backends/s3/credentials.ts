@@ -20,10 +20,15 @@ export interface S3Credentials {
 
 /** An environment with the names that all tools for S3 know. */
 export interface S3Environment {
+  /** The public half. */
   readonly AWS_ACCESS_KEY_ID?: string | undefined;
+  /** The secret half. */
   readonly AWS_SECRET_ACCESS_KEY?: string | undefined;
+  /** What comes with temporary ones. */
   readonly AWS_SESSION_TOKEN?: string | undefined;
+  /** The region. */
   readonly AWS_REGION?: string | undefined;
+  /** The region, if the other one is not there. */
   readonly AWS_DEFAULT_REGION?: string | undefined;
 }
 

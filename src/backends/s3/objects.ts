@@ -16,7 +16,7 @@
 import { type Clock, isPast } from "../../core/clock.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { readText, type S3Client } from "./client.ts";
-import { type Conditions, probeConditions } from "./conditional.ts";
+import type { Conditions } from "./conditional.ts";
 import { brokenOff, failureOf, strange } from "./errors.ts";
 import { RESERVED, toPath } from "./keys.ts";
 import { etagOf, headOf, type Note, noteHeader, type ObjectHead } from "./metadata.ts";
@@ -95,7 +95,9 @@ export class S3Objects {
   async conditions(): Promise<Conditions> {
     if (this.#conditions) return this.#conditions;
     const name = `${this.#options.prefix}${RESERVED}probe-${crypto.randomUUID()}`;
-    this.#probe ??= probeConditions(this.#options.client, name).finally(() => this.#probe = undefined);
+    this.#probe ??= import("./conditional.ts")
+      .then(({ probeConditions }) => probeConditions(this.#options.client, name))
+      .finally(() => this.#probe = undefined);
     const found = await this.#probe;
     this.#isQuoted ??= found.isQuoted;
     return this.#conditions = found.swap ? found : NO_CONDITIONS;
