@@ -8,6 +8,20 @@ import type { Awaitable } from "./awaitable.ts";
 import type { Clock } from "./clock.ts";
 import type { Codec, Format } from "./codec.ts";
 
+/** What stands beside a value where entries are files or objects that others read, too; other places have no room for it. */
+export interface Metadata {
+  /** Media type. @default {by the codec, and by the key's ending where that says more} */
+  readonly contentType?: string | undefined;
+  /** How long others may keep a copy, such as `public, max-age=3600` (RFC 9111 §5.2). */
+  readonly cacheControl?: string | undefined;
+  /** Whether a browser shows it or saves it, and under which name (RFC 6266). */
+  readonly contentDisposition?: string | undefined;
+  /** Language of the content (RFC 9110 §8.5). */
+  readonly contentLanguage?: string | undefined;
+  /** Words of one's own; names of a–z, 0–9 and `-`. */
+  readonly custom?: Readonly<Record<string, string>> | undefined;
+}
+
 /** One entry: a value and what is known about it. */
 export interface Entry<V> {
   /** The value; never `undefined`. */
@@ -18,6 +32,8 @@ export interface Entry<V> {
   readonly expiresAt?: number | undefined;
   /** Milliseconds since the epoch at which the value was written. */
   readonly createdAt?: number | undefined;
+  /** What stands beside it. */
+  readonly metadata?: Metadata | undefined;
 }
 
 /** What every call takes. */
@@ -41,6 +57,8 @@ export interface WriteOptions extends CallOptions {
   readonly expiresAt?: number | undefined;
   /** When to write. @default {always} */
   readonly condition?: Condition | undefined;
+  /** What to keep beside the value, where there is room for it. */
+  readonly metadata?: Metadata | undefined;
 }
 
 /** What a removal takes. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Backend, CallOptions } from "./backend.ts";
+import type { Backend, CallOptions, Metadata } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import type { Codec } from "./codec.ts";
 import type { Duration, Lifetime } from "./lifetime.ts";
@@ -23,8 +23,11 @@ export interface CodecOption<V> {
   readonly codec?: Codec<V, Uint8Array>;
 }
 
-/** What a writing call takes: a lifetime, a signal. */
-export interface SetOptions extends Lifetime, CallOptions {}
+/** What a writing call takes: a lifetime, a signal, and what to keep beside the value. */
+export interface SetOptions extends Lifetime, CallOptions {
+  /** What to keep beside the value, where there is room for it; other places leave it out. */
+  readonly metadata?: Metadata | undefined;
+}
 
 /** A backend that keeps values as they are. */
 export type ValueBackend<V> = Backend<V> & { readonly codec?: never };
