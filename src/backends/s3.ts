@@ -11,6 +11,7 @@
  */
 
 import { json } from "../codecs/json.ts";
+import type { Metadata } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
@@ -18,16 +19,14 @@ import type { S3Checksum } from "./s3/checksum.ts";
 import { S3Client } from "./s3/client.ts";
 import { CredentialsHolder, type S3CredentialsSource, type S3Environment } from "./s3/credentials.ts";
 import { hasDotPart, toPath } from "./s3/keys.ts";
-import type { S3Metadata } from "./s3/metadata.ts";
 import { S3Objects } from "./s3/objects.ts";
 import { S3Place } from "./s3/place.ts";
 import type { S3Backend } from "./s3/s3_backend.ts";
 
 export type { S3Checksum } from "./s3/checksum.ts";
 export type { S3Credentials, S3CredentialsSource, S3Environment } from "./s3/credentials.ts";
-export type { S3Metadata } from "./s3/metadata.ts";
 export type { PresignOptions } from "./s3/publishing.ts";
-export type { S3Backend, S3Body, S3Entry, S3WriteOptions } from "./s3/s3_backend.ts";
+export type { S3Backend, S3Body, S3WriteOptions } from "./s3/s3_backend.ts";
 
 /** Which bucket, and how {@linkcode s3} uses it. */
 export interface S3Options {
@@ -50,7 +49,7 @@ export interface S3Options {
    */
   readonly conditionalWrites?: boolean | "probe" | undefined;
   /** Headers of all objects that are written. @default {none} */
-  readonly metadata?: S3Metadata | undefined;
+  readonly metadata?: Metadata | undefined;
   /** Whether everybody may read what is written. @default {false} */
   readonly public?: boolean | undefined;
   /** Whether a lifetime is also sent as `Expires`, for caches on the way. @default {false} */

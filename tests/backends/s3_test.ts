@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { AwsV4Signer } from "aws4fetch";
-import { memory } from "../../src/backends/memory.ts";
+import { disk } from "../../src/backends/disk.ts";
 import { s3, type S3Backend, s3FromUrl, type S3Options } from "../../src/backends/s3.ts";
 import { checksumOf } from "../../src/backends/s3/checksum.ts";
 import { bytes } from "../../src/codecs/bytes.ts";
@@ -272,13 +275,22 @@ describe("s3 entries", { skip }, () => {
     assertEquals(await new Store(open({ prefix, now: late.now })).size, 0);
   });
 
-  test("a cache in front of a bucket (tiered)", async () => {
-    const backend = open();
-    const store = new Store<string>(tiered(memory<Uint8Array>(), backend), { codec: backend.codec as never });
-    await store.set("key", "value");
-    assertEquals(await store.get("key"), "value");
-    assertEquals(await new Store<string>(backend).get("key"), "value");
-    assertEquals(await store.size, 1);
+  test("a folder as a cache in front of a bucket (tiered)", async () => {
+    const requests: string[] = [];
+    const backend = open({ fetch: (input, init) => (requests.push(init!.method!), fetch(input, init)) });
+    const folder = mkdtempSync(join(tmpdir(), "everymap-"));
+    try {
+      const store = new Store<string>(tiered(disk(folder), backend));
+      await store.set("key", "value");
+      assertEquals(requests, ["PUT"]);
+      assertEquals(await store.get("key"), "value");
+      assertEquals(requests, ["PUT"]);
+      assertEquals(await new Store<string>(backend).get("key"), "value");
+      assertEquals(await store.size, 1);
+      await store.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

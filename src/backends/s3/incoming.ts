@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Entry } from "../../core/backend.ts";
 import type { Format } from "../../core/codec.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { isIntact, type S3Checksum } from "./checksum.ts";
@@ -13,7 +14,6 @@ import { gunzip, isGzip } from "./gzip.ts";
 import { metadataOf, type ObjectHead } from "./metadata.ts";
 import type { EntryCall, S3Objects } from "./objects.ts";
 import { resuming } from "./resuming.ts";
-import type { S3Entry } from "./s3_backend.ts";
 
 /** What {@linkcode Incoming} is told once. */
 export interface IncomingOptions {
@@ -34,7 +34,7 @@ export class Incoming {
   }
 
   /** The entry. */
-  async read(call: EntryCall, details = false): Promise<S3Entry | undefined> {
+  async read(call: EntryCall, details = false): Promise<Entry<Uint8Array> | undefined> {
     const { client, objects, checksum } = this.#options;
     const found = await client.send(this.#get(call), async (response) => {
       const head = await this.#opened(response, call);

@@ -4,19 +4,7 @@
  * @module
  */
 
-/** Headers of an object, and a user's own words. */
-export interface S3Metadata {
-  /** Media type. @default {from the key's name, else the codec's} */
-  readonly contentType?: string | undefined;
-  /** How long others may keep it, such as `public, max-age=3600`. */
-  readonly cacheControl?: string | undefined;
-  /** Whether a browser shows it or saves it, and under which name. */
-  readonly contentDisposition?: string | undefined;
-  /** Language of the content. */
-  readonly contentLanguage?: string | undefined;
-  /** Words of one's own, kept as `x-amz-meta-…`; names in lower case, any characters in values. */
-  readonly custom?: Readonly<Record<string, string>> | undefined;
-}
+import type { Metadata } from "../../core/backend.ts";
 
 /** What a store notes on its objects. */
 export interface Note {
@@ -85,7 +73,7 @@ export function noteHeader({ nonce, expiresAt, isGzipped, isMark, checksum }: No
 }
 
 /** Headers for an object. */
-export function metadataHeaders(metadata: S3Metadata): Record<string, string> {
+export function metadataHeaders(metadata: Metadata): Record<string, string> {
   const { cacheControl, contentDisposition, contentLanguage, custom = {} } = metadata;
   const headers: Record<string, string> = {};
   if (cacheControl) headers["cache-control"] = cacheControl;
@@ -104,7 +92,7 @@ export function metadataHeaders(metadata: S3Metadata): Record<string, string> {
 }
 
 /** What the headers of an object say. */
-export function metadataOf(headers: Headers): S3Metadata {
+export function metadataOf(headers: Headers): Metadata {
   const custom: Record<string, string> = {};
   for (const [name, value] of headers) {
     if (name.startsWith(CUSTOM) && name !== NOTE) custom[name.slice(CUSTOM.length)] = decodeWords(value);

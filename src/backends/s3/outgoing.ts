@@ -4,10 +4,11 @@
  * @module
  */
 
+import type { Metadata } from "../../core/backend.ts";
 import type { Format } from "../../core/codec.ts";
 import { checksumOf, type S3Checksum } from "./checksum.ts";
 import { gzip } from "./gzip.ts";
-import { metadataHeaders, type Note, type ObjectHead, type S3Metadata } from "./metadata.ts";
+import { metadataHeaders, type Note, type ObjectHead } from "./metadata.ts";
 import type { EntryCall, S3Objects } from "./objects.ts";
 import { contentTypeOf, isText } from "./publishing.ts";
 import type { S3WriteOptions } from "./s3_backend.ts";
@@ -16,7 +17,7 @@ import type { S3WriteOptions } from "./s3_backend.ts";
 export interface OutgoingOptions {
   readonly objects: S3Objects;
   readonly format: Format;
-  readonly metadata: S3Metadata;
+  readonly metadata: Metadata;
   readonly isPublic: boolean;
   /** Whether a lifetime is also sent as `Expires`. */
   readonly sendsExpires: boolean;

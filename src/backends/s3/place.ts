@@ -6,7 +6,9 @@
 
 import type {
   CallOptions,
+  Entry,
   ListOptions,
+  Metadata,
   PrefixOptions,
   ReadOptions,
   RemoveOptions,
@@ -28,12 +30,12 @@ import { Incoming } from "./incoming.ts";
 import { isReserved, MAX_NAME_BYTES, refusalOf, toPath } from "./keys.ts";
 import { listPages } from "./listing.ts";
 import { LiveListing } from "./live_listing.ts";
-import { type Note, noteHeader, type S3Metadata } from "./metadata.ts";
+import { type Note, noteHeader } from "./metadata.ts";
 import type { UploadSink } from "./multipart.ts";
 import { type EntryCall, MARK_SIZE, type S3Objects } from "./objects.ts";
 import { Outgoing } from "./outgoing.ts";
 import { isPublicObject, type PresignOptions, presignParts, setAccess } from "./publishing.ts";
-import type { S3Backend, S3Body, S3Entry, S3WriteOptions } from "./s3_backend.ts";
+import type { S3Backend, S3Body, S3WriteOptions } from "./s3_backend.ts";
 
 /** What all views of a place share. */
 export interface S3PlaceParts {
@@ -42,7 +44,7 @@ export interface S3PlaceParts {
   readonly prefix: string;
   readonly codec: Codec<unknown, Uint8Array>;
   readonly now: Clock;
-  readonly metadata: S3Metadata;
+  readonly metadata: Metadata;
   readonly isPublic: boolean;
   readonly sendsExpires: boolean;
   readonly compresses: boolean;
@@ -108,7 +110,7 @@ export class S3Place implements S3Backend {
     return this;
   }
 
-  async read(key: string, options?: ReadOptions): Promise<S3Entry | undefined> {
+  async read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
     return await this.#incoming.read(this.#call("read", key, options), options?.details);
   }
 
@@ -155,9 +157,9 @@ export class S3Place implements S3Backend {
     return count;
   }
 
-  async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, S3Entry>> {
+  async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, Entry<Uint8Array>>> {
     for (const key of keys) this.#call("read", key);
-    const found = new Map<string, S3Entry>();
+    const found = new Map<string, Entry<Uint8Array>>();
     await this.#each(keys, options, async (key) => {
       const entry = await this.read(key, options);
       if (entry) found.set(key, entry);

@@ -6,7 +6,6 @@
 
 import type { ByteBackend, CallOptions, Entry, ReadOptions, WriteOptions } from "../../core/backend.ts";
 import type { Format } from "../../core/codec.ts";
-import type { S3Metadata } from "./metadata.ts";
 import type { PresignOptions } from "./publishing.ts";
 
 /** What an object can be made of. */
@@ -14,22 +13,14 @@ export type S3Body = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /** What a write to S3 takes. */
 export interface S3WriteOptions extends WriteOptions {
-  /** Headers of this object, over those of the store. */
-  readonly metadata?: S3Metadata | undefined;
   /** Whether everybody may read this object. @default {as the store} */
   readonly public?: boolean | undefined;
-}
-
-/** An entry of S3. */
-export interface S3Entry extends Entry<Uint8Array> {
-  /** Its headers, where details are asked for. */
-  readonly metadata?: S3Metadata | undefined;
 }
 
 /** A bucket as a backend, and what only a bucket can do. */
 export interface S3Backend extends ByteBackend {
   /** The entry, with its headers if details are asked for. */
-  read(key: string, options?: ReadOptions): Promise<S3Entry | undefined>;
+  read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined>;
   /** A stream or a `Blob` is uploaded in parts if it is large, and is never held as a whole. */
   write(key: string, raw: S3Body, options?: S3WriteOptions): Promise<string | boolean>;
   /** The same place for values of this format. */
