@@ -127,4 +127,8 @@ export const registry: Registry = Registry.empty
     "sqlite",
     async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url),
     { location: "file" },
+  )
+  .with(
+    "s3",
+    async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
   );
