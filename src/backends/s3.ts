@@ -5,7 +5,8 @@
  * its lifetime stands in its metadata. Where entries have lifetimes, a listing looks at each object, which is a request
  * (`HEAD`) for every key; without lifetimes it is a request for every 1,000. Objects of the store's own are called
  * `.everymap/…` behind the prefix; keys that contain this, parts that are `.` or `..`, and the empty key are refused with
- * `invalid-key`.
+ * `invalid-key`, as is the character U+0000. Credentials have to be allowed to list the bucket, or S3 says `denied` of a key
+ * that is absent.
  *
  * @module
  */

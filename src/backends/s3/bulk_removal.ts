@@ -6,7 +6,7 @@
 
 import { concurrently } from "../../core/concurrently.ts";
 import { StoreError } from "../../core/store_error.ts";
-import { readText, type S3Client } from "./client.ts";
+import { drain, readText, type S3Client } from "./client.ts";
 import { strange } from "./errors.ts";
 import { Failures } from "./failures.ts";
 import { sha256 } from "./signing.ts";
@@ -65,7 +65,7 @@ export class BulkRemoval {
     const query = { delete: "" };
     const xml = await client.send(
       { operation, method: "POST", query, headers, body, accepts: [400, 404, 405, 411, 501], signal },
-      async (response) => response.ok ? await readText(response, call) : (await response.body?.cancel(), undefined),
+      async (response) => response.ok ? await readText(response, call) : (await drain(response), undefined),
     );
     if (xml === undefined) {
       // Some insist on Content-MD5, which no platform has at hand; and some do not know the call at all.
@@ -87,7 +87,7 @@ export class BulkRemoval {
     const key = name.slice(prefixLength);
     await this.#client.send(
       { operation, key, method: "DELETE", name, accepts: [404], signal },
-      (response) => response.body?.cancel(),
+      drain,
     );
   }
 }

@@ -62,7 +62,10 @@ const NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
 const LONGEST_PAUSE = 5000;
 
 /** Bytes per millisecond of time that a body gets beside the deadline. */
-const SLOWEST_UPLOAD = 50;
+const SLOWEST_BODY = 50;
+
+/** A body that may take so long that it counts, in bytes. */
+const LONG_BODY = 100_000;
 
 /** Most bytes of XML that are read: a page of a listing has at most 1,000 names of 1,024 bytes, three times as long when encoded. */
 const MAX_TEXT_BYTES = 16_000_000;
@@ -91,7 +94,7 @@ export class S3Client {
     const { signal, deadline = this.#options.deadline } = request;
     const { credentials } = this.#options;
     const start = performance.now();
-    const end = start + deadline + (request.body?.length ?? 0) / SLOWEST_UPLOAD;
+    const end = start + deadline + (request.body?.length ?? 0) / SLOWEST_BODY;
     let fixes = 0;
     for (let attempt = 0;; attempt++) {
       signal?.throwIfAborted();
@@ -139,16 +142,22 @@ export class S3Client {
     const controller = new AbortController();
     const abort = () => controller.abort(signal!.reason);
     let isLate = false;
-    const timer = setTimeout(() => {
+    const late = () => {
       isLate = true;
       controller.abort();
-    }, Math.max(0, end - performance.now()));
+    };
+    let timer = setTimeout(late, Math.max(0, end - performance.now()));
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const { url, init } = await this.#sign(request).catch((cause) => {
         throw new Failure(new StoreError("denied", { ...call, reason: "no credentials", retryable: true, cause }));
       });
       const response = await this.#options.fetch(url, { ...init, redirect: "manual", signal: controller.signal });
+      const length = Number(response.headers.get("content-length"));
+      if (length > LONG_BODY) {
+        clearTimeout(timer);
+        timer = setTimeout(late, Math.max(0, end - performance.now()) + length / SLOWEST_BODY);
+      }
       if (response.ok || request.accepts?.includes(response.status)) return { answer: await read(response, attempt) };
       return this.#note(
         failureOf(response, request.method === "HEAD" ? "" : await readText(response, call), call),
@@ -179,14 +188,18 @@ export class S3Client {
     return true;
   }
 
-  async #sign(request: S3Request): Promise<{ url: string; init: RequestInit }> {
-    const { method = "GET", body } = request;
-    const url = this.#urlOf(request);
-    const headers: Record<string, string> = { ...request.headers };
+  async #sign(wanted: S3Request): Promise<{ url: string; init: RequestInit }> {
+    const { method = "GET", body } = wanted;
+    const url = this.#urlOf(wanted);
+    const headers: Record<string, string> = { ...wanted.headers };
     const hash = this.#isSecure ? "UNSIGNED-PAYLOAD" : body?.length ? await sha256(body, "hex") : NOTHING;
     headers["x-amz-content-sha256"] = hash;
     const credentials = this.#options.credentials.get();
-    const signer = this.#signer("then" in credentials ? await credentials : credentials, { method, url, headers });
+    const signed: Record<string, string> = {};
+    // What needs no signature costs time in one.
+    for (const name in headers) if (name.startsWith("x-amz-")) signed[name] = headers[name]!;
+    const request = { method, url, headers: signed };
+    const signer = this.#signer("then" in credentials ? await credentials : credentials, request);
     // As an object of one's own: `fetch` takes much longer over `Headers`.
     headers["x-amz-date"] = signer.datetime;
     if (signer.sessionToken) headers["x-amz-security-token"] = signer.sessionToken;
@@ -219,6 +232,11 @@ export class S3Client {
     const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
     return `${this.#options.address}${path}?${pairs.join("&")}`;
   }
+}
+
+/** Reads an answer to its end, so that its connection can be used again; dearer is to ask for its stream and to cancel it. */
+export async function drain(response: Response): Promise<void> {
+  await response.arrayBuffer();
 }
 
 /** The text of an answer, which is refused beyond a size that S3 has no use for. */

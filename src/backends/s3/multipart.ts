@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readText, type S3Client } from "./client.ts";
+import { drain, readText, type S3Client } from "./client.ts";
 import { brokenOff, failureOf, strange } from "./errors.ts";
 import { etagOf } from "./metadata.ts";
 import { escapeXml, isDocument, textOf } from "./xml.ts";
@@ -96,7 +96,7 @@ export class UploadSink implements UnderlyingSink<Uint8Array> {
     if (id === undefined) return;
     const { operation, key, name } = this.#upload;
     const request = { operation, key, name, method: "DELETE", query: { uploadId: id }, accepts: [404] };
-    await this.#client.send(request, (response) => response.body?.cancel());
+    await this.#client.send(request, drain);
   }
 
   #partSize(): number {
@@ -154,7 +154,7 @@ export class UploadSink implements UnderlyingSink<Uint8Array> {
       signal: signal ? AbortSignal.any([signal, ending]) : ending,
     };
     this.#etags[number - 1] = await this.#client.send(request, async (response) => {
-      await response.body?.cancel();
+      await drain(response);
       const etag = etagOf(response.headers.get("etag"));
       if (!etag) throw strange({ store: this.#client.store, operation, key }, "a part without an ETag");
       return etag;
@@ -184,7 +184,7 @@ export class UploadSink implements UnderlyingSink<Uint8Array> {
       signal,
     };
     return await this.#client.send(request, async (response, attempt) => {
-      if (response.status === 412) return (await response.body?.cancel(), false);
+      if (response.status === 412) return (await drain(response), false);
       const text = await readText(response, call);
       // The answer to the first attempt was lost, and the upload is gone because it was completed.
       if (response.status === 404 && attempt > 0 && textOf(text, "Code") === "NoSuchUpload") return true;

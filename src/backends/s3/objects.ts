@@ -15,7 +15,7 @@
 
 import { type Clock, isPast } from "../../core/clock.ts";
 import { StoreError } from "../../core/store_error.ts";
-import { readText, type S3Client } from "./client.ts";
+import { drain, readText, type S3Client } from "./client.ts";
 import type { Conditions } from "./conditional.ts";
 import { brokenOff, failureOf, strange } from "./errors.ts";
 import { RESERVED, toPath } from "./keys.ts";
@@ -151,14 +151,14 @@ export class S3Objects {
     const sent = { ...request(write), method: "PUT", headers, body: write.body, accepts };
     return await client.send(sent, async (response) => {
       if (response.ok) {
-        await response.body?.cancel();
+        await drain(response);
         const etag = etagOf(response.headers.get("etag"));
         this.#knowsBucket = true;
         if (etag) return { version: `${etag}.${nonce}` };
         throw strange({ store: client.store, operation: write.operation, key: write.key }, "no ETag");
       }
       if (response.status === 404) await this.#checkMissing(response, write);
-      else await response.body?.cancel();
+      else await drain(response);
       // The answer to an earlier attempt, ours or the platform's, may have been lost; then what is there now is ours.
       const head = await this.head(write);
       return head?.note.nonce === nonce ? { version: head.version } : { head };
@@ -229,7 +229,7 @@ export class S3Objects {
     };
     return await client.send({ ...request(to), method: "PUT", headers: all, accepts: [404, 412] }, async (response) => {
       if (response.status === 404) await this.#checkMissing(response, to);
-      if (!response.ok) return (await response.body?.cancel(), false);
+      if (!response.ok) return (await drain(response), false);
       // S3 says 200 before it knows how it ends (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
       const text = await readText(response, call);
       if (isDocument(text, "Error")) throw failureOf(response, text, call);
@@ -319,7 +319,7 @@ export class S3Objects {
         await this.#checkMissing(response, call);
         return attempt > 0;
       }
-      await response.body?.cancel();
+      await drain(response);
       return response.ok;
     });
   }
@@ -342,7 +342,7 @@ export class S3Objects {
   async #checkBucket({ operation, key, signal }: ObjectCall): Promise<void> {
     if (this.#knowsBucket) return;
     const query = { "list-type": "2", "max-keys": "0" };
-    await this.#options.client.send({ operation, key, query, signal }, (response) => response.body?.cancel());
+    await this.#options.client.send({ operation, key, query, signal }, drain);
     this.#knowsBucket = true;
   }
 

@@ -6,11 +6,10 @@
 
 import type { Metadata } from "../../core/backend.ts";
 import type { Format } from "../../core/codec.ts";
-import { checksumOf, type S3Checksum } from "./checksum.ts";
-import { gzip } from "./gzip.ts";
+import type { S3Checksum } from "./checksum.ts";
 import { metadataHeaders, type Note, type ObjectHead } from "./metadata.ts";
 import type { EntryCall, S3Objects } from "./objects.ts";
-import { contentTypeOf, isText } from "./publishing.ts";
+import { contentTypeOf, isText } from "./media_types.ts";
 import type { S3WriteOptions } from "./s3_backend.ts";
 
 /** What {@linkcode Outgoing} is told once. */
@@ -43,12 +42,12 @@ export class Outgoing {
     const headers = await this.headers(call, options);
     const { compresses, checksum } = this.#options;
     const isGzipped = compresses && headers["content-encoding"] === undefined && isText(headers["content-type"]!);
-    const body = isGzipped ? await gzip(raw) : raw;
+    const body = isGzipped ? await (await import("./gzip.ts")).gzip(raw) : raw;
     if (isGzipped) headers["content-encoding"] = "gzip";
     const note: Note = {
       expiresAt: options.expiresAt,
       isGzipped,
-      ...checksum && { checksum: `${checksum}:${await checksumOf(body, checksum)}` },
+      ...checksum && { checksum: `${checksum}:${await (await import("./checksum.ts")).checksumOf(body, checksum)}` },
     };
     if (checksum) headers[`x-amz-checksum-${checksum}`] = note.checksum!.slice(checksum.length + 1);
     return { body, headers, note };

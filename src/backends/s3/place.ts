@@ -22,7 +22,7 @@ import { concurrently } from "../../core/concurrently.ts";
 import { encoded } from "../../core/encoded.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { Turns } from "../../core/turns.ts";
-import { BulkRemoval } from "./bulk_removal.ts";
+import type { BulkRemoval } from "./bulk_removal.ts";
 import type { S3Checksum } from "./checksum.ts";
 import type { S3Client } from "./client.ts";
 import { Failures } from "./failures.ts";
@@ -34,7 +34,7 @@ import { type Note, noteHeader } from "./metadata.ts";
 import type { UploadSink } from "./multipart.ts";
 import { type EntryCall, MARK_SIZE, type S3Objects } from "./objects.ts";
 import { Outgoing } from "./outgoing.ts";
-import { isPublicObject, type PresignOptions, presignParts, setAccess } from "./publishing.ts";
+import type { PresignOptions } from "./publishing.ts";
 import type { S3Backend, S3Body, S3WriteOptions } from "./s3_backend.ts";
 
 /** What all views of a place share. */
@@ -55,6 +55,12 @@ export interface S3PlaceParts {
   readonly publicUrl: string;
 }
 
+/** What is the same for values of any format. */
+interface Shared {
+  readonly turns: Turns;
+  bulk?: BulkRemoval;
+}
+
 /** A part of a bucket. */
 export class S3Place implements S3Backend {
   readonly name: string;
@@ -67,21 +73,15 @@ export class S3Place implements S3Backend {
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   readonly #listing: LiveListing;
-  readonly #turns: Turns;
-  readonly #bulk: BulkRemoval;
+  readonly #shared: Shared;
 
-  constructor(
-    parts: S3PlaceParts,
-    format: Format = parts.codec,
-    shared: { turns: Turns; bulk: BulkRemoval } | undefined = undefined,
-  ) {
+  constructor(parts: S3PlaceParts, format: Format = parts.codec, shared: Shared = { turns: new Turns() }) {
     const { client, objects, prefix, codec, now } = parts;
     this.#parts = parts;
     this.#incoming = new Incoming({ ...parts, format });
     this.#outgoing = new Outgoing({ ...parts, format });
     this.#listing = new LiveListing(parts);
-    this.#turns = shared?.turns ?? new Turns();
-    this.#bulk = shared?.bulk ?? new BulkRemoval(client);
+    this.#shared = shared;
     this.name = client.store;
     this.maxKeyBytes = MAX_NAME_BYTES - new TextEncoder().encode(prefix).length;
     this.codec = codec;
@@ -102,7 +102,7 @@ export class S3Place implements S3Backend {
   }
 
   withFormat(format: Format): S3Place {
-    return new S3Place(this.#parts, format, { turns: this.#turns, bulk: this.#bulk });
+    return new S3Place(this.#parts, format, this.#shared);
   }
 
   async ready(): Promise<S3Backend> {
@@ -223,7 +223,7 @@ export class S3Place implements S3Backend {
   }
 
   async inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
-    return await this.#turns.run(key, task);
+    return await this.#shared.turns.run(key, task);
   }
 
   url(key: string): string {
@@ -231,6 +231,7 @@ export class S3Place implements S3Backend {
   }
 
   async presign(key: string, options: PresignOptions = {}): Promise<string> {
+    const { presignParts } = await import("./publishing.ts");
     return await this.#parts.client.presign(this.#call("publish", key).name, presignParts(options));
   }
 
@@ -319,21 +320,25 @@ export class S3Place implements S3Backend {
       }
     };
     await objects.conditions();
-    return objects.isConditional ? await attempt() : await this.#turns.run(call.key, attempt);
+    return objects.isConditional ? await attempt() : await this.#shared.turns.run(call.key, attempt);
   }
 
   async #removeNames(operation: string, names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-    await this.#bulk.remove(names, { operation, prefixLength: this.#parts.prefix.length, signal });
+    const { BulkRemoval } = await import("./bulk_removal.ts");
+    const bulk = this.#shared.bulk ??= new BulkRemoval(this.#parts.client);
+    await bulk.remove(names, { operation, prefixLength: this.#parts.prefix.length, signal });
   }
 
   async #setAccess(key: string, isPublic: boolean, options?: CallOptions): Promise<boolean> {
     const call = this.#call("publish", key, options);
     if (!await this.#parts.objects.liveHead(call)) return false;
+    const { setAccess } = await import("./publishing.ts");
     return await setAccess(this.#parts.client, { ...call, isPublic });
   }
 
   async #copy(from: EntryCall, to: EntryCall, change: (note: Note) => Note): Promise<boolean> {
     const { client, objects, isPublic } = this.#parts;
+    const { isPublicObject } = await import("./publishing.ts");
     for (;;) {
       const head = await objects.liveHead(from);
       if (!head) return false;

@@ -6,7 +6,7 @@
 
 import { toMilliseconds } from "../../core/lifetime.ts";
 import type { Duration } from "../../core/lifetime.ts";
-import type { S3Client } from "./client.ts";
+import { drain, type S3Client } from "./client.ts";
 
 /** What an address with a signature allows. */
 export interface PresignOptions {
@@ -49,29 +49,6 @@ function attachment(name: string): string {
   return `attachment; filename="${plain}"${plain === name ? "" : `; filename*=UTF-8''${exact}`}`;
 }
 
-let typeByName: ((name: string) => string | null) | undefined;
-
-/** The media type of a value: by its key's ending where the codec has nothing better to say. */
-export async function contentTypeOf(key: string, codecType: string | undefined): Promise<string> {
-  const [type = "", charset] = (codecType ?? "application/octet-stream").split(/\s*;\s*/);
-  if ((type === "application/octet-stream" || type === "text/plain") && /\.\w+$/.test(key)) {
-    typeByName ??= await loadTypes();
-    const named = typeByName(key);
-    if (named) return charset && isText(named) ? `${named}; ${charset}` : named;
-  }
-  return codecType ?? type;
-}
-
-/** Whether values of a media type get smaller when compressed. */
-export function isText(contentType: string): boolean {
-  return /^(text\/|(application|image)\/([\w.-]+\+)?(javascript|json|xml|svg|wasm|yaml|manifest))/.test(contentType);
-}
-
-async function loadTypes(): Promise<(name: string) => string | null> {
-  const { default: mime } = await import("mime/lite");
-  return (name) => mime.getType(name);
-}
-
 /** Makes an object readable for everybody, or for its owner alone; `false` if there is none. */
 export async function setAccess(
   client: S3Client,
@@ -94,7 +71,7 @@ export async function setAccess(
     signal,
   };
   return await client.send(request, async (response) => {
-    await response.body?.cancel();
+    await drain(response);
     return response.ok;
   });
 }

@@ -4,7 +4,7 @@ import { checksumOf } from "../../../src/backends/s3/checksum.ts";
 import { CredentialsHolder, type S3Credentials } from "../../../src/backends/s3/credentials.ts";
 import { isReserved, refusalOf, toPath } from "../../../src/backends/s3/keys.ts";
 import { headOf, metadataHeaders, metadataOf, noteHeader } from "../../../src/backends/s3/metadata.ts";
-import { contentTypeOf, isText } from "../../../src/backends/s3/publishing.ts";
+import { contentTypeOf, isText } from "../../../src/backends/s3/media_types.ts";
 import { sha256 } from "../../../src/backends/s3/signing.ts";
 import { eachElement, escapeXml, isDocument, isSayable, textOf } from "../../../src/backends/s3/xml.ts";
 import { s3 } from "../../../src/backends/s3.ts";
