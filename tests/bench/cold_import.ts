@@ -25,15 +25,12 @@ const SOURCES: Readonly<Record<string, readonly string[]>> = {
 
 await inTemporaryFolder((folder) => {
   const timer = join(folder, "timer.mjs");
-  const code =
-    'import process from "node:process"; const begun = performance.now(); await import(process.argv[2]);' +
+  const code = 'import process from "node:process"; const begun = performance.now(); await import(process.argv[2]);' +
     " console.log(performance.now() - begun);";
   writeFileSync(timer, code);
   const modules = Object.entries(SOURCES).map(([name, paths], index) => {
     const file = join(folder, `module${index}.mjs`);
-    const imports = paths.map((path) =>
-      `import "${new URL(`../../src/${path}.ts`, import.meta.url).href}";`
-    );
+    const imports = paths.map((path) => `import "${new URL(`../../src/${path}.ts`, import.meta.url).href}";`);
     writeFileSync(file, imports.join("\n"));
     return { name, url: toFileUrl(file).href, samples: [] as number[] };
   });

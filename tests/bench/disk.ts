@@ -5,14 +5,7 @@
  * @module
  */
 
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  promises,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, promises, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { disk } from "../../src/backends/disk.ts";
@@ -33,9 +26,7 @@ const value = new Uint8Array(1024).fill(97);
 const keys = Number(process.env["KEYS"] ?? 2000);
 const listed = Number(process.env["LISTED"] ?? 100_000);
 // In memory where there is such a place, so that it is the processor and not the disk that is measured.
-const base = lstatSync("/dev/shm", { throwIfNoEntry: false })
-  ? "/dev/shm"
-  : tmpdir();
+const base = lstatSync("/dev/shm", { throwIfNoEntry: false }) ? "/dev/shm" : tmpdir();
 const folder = mkdtempSync(`${base}/everymap-bench-`);
 const plain = mkdtempSync(`${tmpdir()}/everymap-bench-`);
 
@@ -71,13 +62,11 @@ try {
     disk: () => each((key) => store.set(`users/${key}`, value)),
   });
   await compare("get, 1 KiB, in a folder", {
-    readFile: () =>
-      each((key) => files.readFile(`${folder}/raw/users/${key}.bin`)),
+    readFile: () => each((key) => files.readFile(`${folder}/raw/users/${key}.bin`)),
     disk: () => each((key) => store.get(`users/${key}`)),
   });
   await compare("miss", {
-    readFile: () =>
-      each((key) => files.readFile(`${folder}/raw/${key}.not`).catch(() => {})),
+    readFile: () => each((key) => files.readFile(`${folder}/raw/${key}.not`).catch(() => {})),
     disk: () => each((key) => store.get(`${key}.not`)),
   });
 

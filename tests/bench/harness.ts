@@ -26,12 +26,18 @@ export interface Row {
 /** The runtime and its version, such as `Deno 2.9.6`. */
 export function runtime(): string {
   const { versions } = process;
-  return versions["deno"] ? `Deno ${versions["deno"]}` : versions["bun"] ? `Bun ${versions["bun"]}` : `Node ${versions.node}`;
+  return versions["deno"]
+    ? `Deno ${versions["deno"]}`
+    : versions["bun"]
+    ? `Bun ${versions["bun"]}`
+    : `Node ${versions.node}`;
 }
 
 /** The machine in a few words. */
 export function machine(): string {
-  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${platform()} ${release()}, ${new Date().toISOString().slice(0, 10)}`;
+  return `${cpus().length} × ${cpus()[0]?.model.trim()}, ${platform()} ${release()}, ${
+    new Date().toISOString().slice(0, 10)
+  }`;
 }
 
 /** Runs the contenders in turn and prints a table; the first one is what the others are measured by. */
@@ -70,7 +76,9 @@ export async function compare(
   for (const row of rows) {
     const perSecond = Math.round(row.perSecond).toLocaleString("en");
     console.log(
-      `| ${row.name} | ${perSecond} | ${row.cpuMicros.toFixed(3)} | ${row.speed.toFixed(2)}× | ${row.cost.toFixed(2)}× |`,
+      `| ${row.name} | ${perSecond} | ${row.cpuMicros.toFixed(3)} | ${row.speed.toFixed(2)}× | ${
+        row.cost.toFixed(2)
+      }× |`,
     );
   }
   return rows;

@@ -65,27 +65,19 @@ const rows: readonly (readonly [string, number])[] = [
   ],
   [
     "everymap memory, with lifetimes",
-    await bytesPerEntry(() =>
-      filled(new Store<number>(memory()), { ttl: 3_600_000 })
-    ),
+    await bytesPerEntry(() => filled(new Store<number>(memory()), { ttl: 3_600_000 })),
   ],
   [
     "everymap lru",
-    await bytesPerEntry(() =>
-      filled(new Store<number>(lru({ maxEntries: ENTRIES })))
-    ),
+    await bytesPerEntry(() => filled(new Store<number>(lru({ maxEntries: ENTRIES })))),
   ],
 ];
 console.log(
-  `${machine()}\n\nBytes of heap per entry, ${
-    ENTRIES.toLocaleString("en")
-  } entries (${runtime()})\n`,
+  `${machine()}\n\nBytes of heap per entry, ${ENTRIES.toLocaleString("en")} entries (${runtime()})\n`,
 );
 console.log("| store | bytes | beside Map |\n|---|---:|---:|");
 for (const [name, bytes] of rows) {
   console.log(
-    `| ${name} | ${bytes.toFixed(0)} | ${(bytes / map).toFixed(2)}×, ${
-      (bytes - map).toFixed(0)
-    } more |`,
+    `| ${name} | ${bytes.toFixed(0)} | ${(bytes / map).toFixed(2)}×, ${(bytes - map).toFixed(0)} more |`,
   );
 }

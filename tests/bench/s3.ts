@@ -82,8 +82,7 @@ interface Client {
   get(key: string): Promise<number | undefined>;
 }
 
-const body = async (response: Response) =>
-  (await response.arrayBuffer()).byteLength;
+const body = async (response: Response) => (await response.arrayBuffer()).byteLength;
 
 const clients: Record<string, Client> = {
   "raw fetch, unsigned": {
@@ -98,13 +97,11 @@ const clients: Record<string, Client> = {
   },
   unstorage: {
     put: (key) => storage.setItemRaw(`un:${key}`, value),
-    get: async (key) =>
-      (await storage.getItemRaw<ArrayBuffer>(`un:${key}`))?.byteLength,
+    get: async (key) => (await storage.getItemRaw<ArrayBuffer>(`un:${key}`))?.byteLength,
   },
   s3mini: {
     put: (key) => mini.putObject(`mini/${key}`, value as never),
-    get: async (key) =>
-      (await mini.getObjectArrayBuffer(`mini/${key}`))?.byteLength,
+    get: async (key) => (await mini.getObjectArrayBuffer(`mini/${key}`))?.byteLength,
   },
   "s3-lite-client": {
     put: (key) => lite.putObject(`lite/${key}`, value),
@@ -171,9 +168,7 @@ async function table(
   title: string,
   contender: (name: string, client: Client) => Contender,
 ): Promise<void> {
-  const entries = Object.entries(clients).map(([name, client]) =>
-    [name, contender(name, client)] as const
-  );
+  const entries = Object.entries(clients).map(([name, client]) => [name, contender(name, client)] as const);
   await compare(title, Object.fromEntries(entries), { rounds: 7, warmups: 2 });
 }
 
@@ -202,9 +197,7 @@ async function removals(
   for (let round = -1; round < rounds; round++) {
     for (const [name, remove] of Object.entries(contenders)) {
       const names = await fill(
-        name === "everymap" || name.startsWith("everymap,")
-          ? "ours/"
-          : "other/",
+        name === "everymap" || name.startsWith("everymap,") ? "ours/" : "other/",
       );
       const cpu = process.cpuUsage();
       const start = performance.now();
@@ -221,13 +214,10 @@ async function removals(
   console.log(
     `\n${title}\n\n| contender | keys/s | CPU µs/key |\n|---|---:|---:|`,
   );
-  const middle = (numbers: number[]) =>
-    numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
+  const middle = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
   for (const [name, { wall, cpu }] of results) {
     console.log(
-      `| ${name} | ${
-        Math.round(MANY / middle(wall) * 1000).toLocaleString("en")
-      } | ${middle(cpu).toFixed(2)} |`,
+      `| ${name} | ${Math.round(MANY / middle(wall) * 1000).toLocaleString("en")} | ${middle(cpu).toFixed(2)} |`,
     );
   }
 }
@@ -288,8 +278,7 @@ try {
         return count(length);
       },
     }, { rounds: 15, warmups: 3 });
-    const local = (names: string[]) =>
-      names.map((name) => name.slice("ours/".length));
+    const local = (names: string[]) => names.map((name) => name.slice("ours/".length));
     await removals("delete 5,000", {
       everymap: (names) => store.deleteMany(local(names)),
       "everymap, exactCount: false": (names) => quick.deleteMany(local(names)),

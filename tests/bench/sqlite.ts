@@ -190,9 +190,7 @@ try {
   await Promise.all([keyv.disconnect(), keyvWal.disconnect(), texts.close()]);
 } catch (error) {
   console.log(
-    `\n@keyv/sqlite does not run here: ${
-      (error as Error).message.split("\n")[0]
-    }`,
+    `\n@keyv/sqlite does not run here: ${(error as Error).message.split("\n")[0]}`,
   );
 }
 
