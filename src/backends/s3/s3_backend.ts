@@ -21,7 +21,10 @@ export interface S3WriteOptions extends WriteOptions {
 export interface S3Backend extends ByteBackend {
   /** The entry, with its headers if details are asked for. */
   read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined>;
-  /** A stream or a `Blob` is uploaded in parts if it is large, and is never held as a whole. */
+  /**
+   * A stream or a `Blob` is uploaded in parts if it is large, and is never held as a whole. Its condition is looked at before,
+   * and again by the server at the end; some servers do not, and then another write in between is overwritten.
+   */
   write(key: string, raw: S3Body, options?: S3WriteOptions): Promise<string | boolean>;
   /** The same place for values of this format. */
   withFormat(format: Format): S3Backend;
