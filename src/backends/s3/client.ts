@@ -227,7 +227,7 @@ export class S3Client {
   }
 
   #urlOf({ name, query }: S3Request): string {
-    const path = name === undefined ? "/" : `/${toPath(name)}`;
+    const path = name === undefined ? "" : `/${toPath(name)}`;
     if (!query) return this.#options.address + path;
     const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
     return `${this.#options.address}${path}?${pairs.join("&")}`;
