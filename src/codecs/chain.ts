@@ -39,14 +39,15 @@ export function chain<V>(
     contentType: first.contentType,
     contentEncoding: codings.length > 0 ? codings.join(", ") : undefined,
     extension: all.map(({ extension }) => extension ?? "").join(""),
-    encode: (value) => rest.reduce((raw, codec) => andThen(raw, (raw) => codec.encode(raw)), first.encode(value)),
-    decode: (raw) =>
+    encode: (value, key) =>
+      rest.reduce((raw, codec) => andThen(raw, (raw) => codec.encode(raw, key)), first.encode(value, key)),
+    decode: (raw, key) =>
       andThen(
         rest.reduceRight(
-          (raw, codec) => andThen(raw, (raw) => codec.decode(raw)),
+          (raw, codec) => andThen(raw, (raw) => codec.decode(raw, key)),
           raw as ReturnType<typeof first.encode>,
         ),
-        (raw) => first.decode(raw),
+        (raw) => first.decode(raw, key),
       ),
     streams: joined(name, first.streams ? [first, ...rest] : rest),
   };

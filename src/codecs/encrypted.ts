@@ -5,7 +5,7 @@
  * EE 45 01 | length of the key's id: uint8 | the id: UTF-8 | initialization vector: 12 bytes | ciphertext with its tag
  * ```
  *
- * What stands before the ciphertext is authenticated with it.
+ * What stands before the ciphertext is authenticated with it, and so is the key of the entry in a store.
  *
  * @module
  */
@@ -34,7 +34,7 @@ interface Key {
 /**
  * Bytes encrypted and authenticated. The first key encrypts, all of them decrypt: to change keys, put the new one first.
  *
- * What was changed, or encrypted with another key of the same id, does not decode; a key that is not in the ring is
+ * What was changed, moved to another entry, or encrypted with another key of the same id, does not decode; a key that is not in the ring is
  * `denied`. Values cannot be streamed: none of a value is known to be right before all of it has been seen.
  *
  * @throws {TypeError} If there is no key, an id is there twice or too long, or a key has not 32 bytes.
@@ -63,21 +63,21 @@ export function encrypted(keys: readonly EncryptionKey[]): Codec<Uint8Array, Uin
     name: "encrypted",
     contentType: "application/octet-stream",
     extension: ".enc",
-    async encode(bytes) {
+    async encode(bytes, entry) {
       if (!(bytes instanceof Uint8Array)) throw new TypeError("Cannot encode as encrypted: not a Uint8Array");
       const { header, key } = first!;
       const prefix = new Uint8Array(header.length + IV_BYTES);
       prefix.set(header);
       crypto.getRandomValues(prefix.subarray(header.length));
       const iv = prefix.slice(header.length);
-      const parameters = { name: "AES-GCM", iv, additionalData: prefix };
+      const parameters = { name: "AES-GCM", iv, additionalData: bound(prefix, entry) };
       const ciphertext = await crypto.subtle.encrypt(parameters, await key(), bytes as Uint8Array<ArrayBuffer>);
       const whole = new Uint8Array(prefix.length + ciphertext.byteLength);
       whole.set(prefix);
       whole.set(new Uint8Array(ciphertext), prefix.length);
       return whole;
     },
-    async decode(raw) {
+    async decode(raw, entry) {
       const start = MAGIC.length + 1 + (raw[MAGIC.length] ?? 0) + IV_BYTES;
       if (MAGIC.some((byte, i) => raw[i] !== byte) || raw.length < start + TAG_BYTES) {
         throw new Error("Cannot decode encrypted: it has no whole header");
@@ -90,7 +90,7 @@ export function encrypted(keys: readonly EncryptionKey[]): Codec<Uint8Array, Uin
           reason: "the key it was encrypted with is not in the ring",
         });
       }
-      const additionalData = raw.slice(0, start);
+      const additionalData = bound(raw.subarray(0, start), entry);
       const iv = raw.slice(start - IV_BYTES, start);
       const ciphertext = raw.subarray(start) as Uint8Array<ArrayBuffer>;
       return new Uint8Array(
@@ -99,6 +99,11 @@ export function encrypted(keys: readonly EncryptionKey[]): Codec<Uint8Array, Uin
     },
     streams: { encode: () => refuse("write"), decode: () => refuse("read") },
   };
+}
+
+/** What stands before the ciphertext, and the key of the entry. */
+function bound(prefix: Uint8Array, entry = ""): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(...prefix, ...new TextEncoder().encode(entry));
 }
 
 function headerOf(id: unknown): Uint8Array {

@@ -92,9 +92,9 @@ export function validated<Output, Raw = Uint8Array>(
     contentEncoding,
     extension,
     streams,
-    encode: (value) => validate(value, (result) => inner.encode(expect("encode", value, result))),
-    decode: (raw) =>
-      andThen(inner.decode(raw) as Awaitable<unknown>, (value) =>
+    encode: (value, key) => validate(value, (result) => inner.encode(expect("encode", value, result), key)),
+    decode: (raw, key) =>
+      andThen(inner.decode(raw, key) as Awaitable<unknown>, (value) =>
         validate(value, (result) => {
           if (!result.issues || !upgrade) return expect("decode", value, result);
           return andThen(upgrade(value), (newer) => validate(newer, (result) => expect("decode", newer, result)));

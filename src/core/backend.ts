@@ -6,7 +6,7 @@
 
 import type { Awaitable } from "./awaitable.ts";
 import type { Clock } from "./clock.ts";
-import type { Codec, Format } from "./codec.ts";
+import type { Codec, Decoding, Format } from "./codec.ts";
 
 /** What stands beside a value where entries are files or objects that others read, too; other places have no room for it. */
 export interface Metadata {
@@ -148,7 +148,7 @@ export interface Backend<Raw> {
   clear?(options?: PrefixOptions): Awaitable<void>;
   /** Gives a live entry a new lifetime; `false` if there is none. */
   touch?(key: string, expiresAt: number | undefined, options?: CallOptions): Awaitable<boolean>;
-  /** Reads and removes as one step; of several callers one gets the entry. */
+  /** Reads and removes as one step; of several callers one gets the entry, with its lifetime. */
   take?(key: string, options?: CallOptions): Awaitable<Entry<Raw> | undefined>;
   /** Drops expired entries that still take room; how many. */
   prune?(options?: CallOptions): Awaitable<number>;
@@ -169,7 +169,11 @@ export interface ByteBackend extends Backend<Uint8Array> {
   /** The codec of a store that is given none. */
   readonly codec: Codec<unknown, Uint8Array>;
   /** The function `encoded` of `core/encoded.ts`, named here so that a store of plain values carries no code for bytes. */
-  readonly encoded: <V>(backend: Backend<Uint8Array>, codec: Codec<V, Uint8Array>) => Backend<V>;
+  readonly encoded: <V>(
+    backend: Backend<Uint8Array>,
+    codec: Codec<V, Uint8Array>,
+    decoding?: Decoding<V, Uint8Array>,
+  ) => Backend<V>;
   /** The same place for values of this format. */
   withFormat?(format: Format): ByteBackend;
 }

@@ -26,10 +26,10 @@ export interface Format {
 export interface Codec<V, Raw = Uint8Array> extends Format {
   /** What messages call it: `json`, `json+gzip`. */
   readonly name: string;
-  /** The value as the backend keeps it. */
-  encode(value: V): Awaitable<Raw>;
+  /** The value as the backend keeps it; the entry's key is for codecs that bind a value to it. */
+  encode(value: V, key?: string): Awaitable<Raw>;
   /** The value again. */
-  decode(raw: Raw): Awaitable<V>;
+  decode(raw: Raw, key?: string): Awaitable<V>;
   /**
    * For a codec from bytes to bytes: the same two functions as streams. Other codecs have none, and streams of a store
    * carry the bytes as they are.
@@ -43,4 +43,12 @@ export interface ByteStreams {
   encode(): TransformStream<Uint8Array, Uint8Array>;
   /** A stream that decodes. */
   decode(): TransformStream<Uint8Array, Uint8Array>;
+}
+
+/** What a store does with values that its codec did not write. */
+export interface Decoding<V, Raw = Uint8Array> {
+  /** Codecs to try when the store's own refuses a value, in this order; nothing is written with them. @default {none} */
+  readonly olderCodecs?: readonly Codec<V, Raw>[] | undefined;
+  /** Whether a value that no codec reads is an error, `corrupt`, or as good as absent, so that the next write replaces it. @default {"throw"} */
+  readonly onDecodeError?: "throw" | "miss" | undefined;
 }

@@ -5,8 +5,8 @@
  */
 
 import { andThen, type Awaitable, isPending } from "./awaitable.ts";
-import type { Backend, Entry, WriteOptions } from "./backend.ts";
-import type { Codec } from "./codec.ts";
+import type { Backend, Entry, ReadOptions, WriteOptions } from "./backend.ts";
+import type { Codec, Decoding } from "./codec.ts";
 import { layer } from "./layer.ts";
 import { StoreError } from "./store_error.ts";
 import { Turns } from "./turns.ts";
@@ -25,45 +25,86 @@ import { Turns } from "./turns.ts";
  * assertEquals(await store.get("ada"), { born: 1815 });
  * ```
  */
-export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Backend<V> {
+export function encoded<V, Raw>(
+  backend: Backend<Raw>,
+  codec: Codec<V, Raw>,
+  { olderCodecs = [], onDecodeError = "throw" }: Decoding<V, Raw> = {},
+): Backend<V> {
   const inner = backend.withFormat?.(codec) ?? backend;
+  const codecs = [codec, ...olderCodecs];
   const { streams } = codec;
   const turns = new Turns();
 
-  const corrupt = (key: string, cause: unknown): never => {
-    if (cause instanceof StoreError) throw cause;
-    throw new StoreError("corrupt", { store: inner.name, operation: "read", key, reason: `not ${codec.name}`, cause });
-  };
-  const decode = (key: string, entry: Entry<Raw>): Awaitable<Entry<V>> => {
+  const decode = (key: string, entry: Entry<Raw>, at = 0, first?: unknown): Awaitable<Entry<V> | undefined> => {
+    const isRefused = (cause: unknown) => {
+      const reason = first ?? cause;
+      if (at + 1 < codecs.length) return decode(key, entry, at + 1, reason);
+      // An outage is never a miss, nor is a key that is not in the ring.
+      if (reason instanceof StoreError && reason.code !== "corrupt") throw reason;
+      if (onDecodeError === "miss") return undefined;
+      if (reason instanceof StoreError) throw reason;
+      const what = { store: inner.name, operation: "read", key, reason: `not ${codec.name}`, cause: reason };
+      throw new StoreError("corrupt", what);
+    };
     try {
-      const value = codec.decode(entry.value);
+      const value = codecs[at]!.decode(entry.value, key);
       if (!isPending(value)) return { ...entry, value };
-      return value.then((value) => ({ ...entry, value }), (cause) => corrupt(key, cause));
+      return value.then((value) => ({ ...entry, value }), isRefused);
     } catch (cause) {
-      return corrupt(key, cause);
+      return isRefused(cause);
     }
   };
   const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decode(key, entry);
+  const read = (key: string, options?: ReadOptions) => andThen(inner.read(key, options), decodeMaybe(key));
 
+  /** Writes over what counts as absent because nobody can read it. */
+  const writeOver = async (key: string, raw: Raw, options: WriteOptions): Promise<string | boolean> => {
+    const entry = await inner.read(key, { details: true, signal: options.signal });
+    if (entry && await decode(key, entry)) return false;
+    const { version } = entry ?? {};
+    const condition = entry ? inner.supports.swap && version !== undefined ? { version } : undefined : "absent";
+    return await inner.write(key, raw, { ...options, condition });
+  };
+  const write = (key: string, raw: Raw, options?: WriteOptions): Awaitable<string | boolean> => {
+    const written = inner.write(key, raw, options);
+    if (onDecodeError === "throw" || options?.condition !== "absent") return written;
+    return andThen(written, (answer) => answer === false ? writeOver(key, raw, options) : answer);
+  };
+
+  // Whether something is there without being readable makes a difference where that is a miss.
+  const hasToo = onDecodeError === "throw" ? ["has"] as const : [];
   const outer = layer<V, Raw>(inner, {
     codec: undefined,
     encoded: undefined,
-    read: (key, options) => andThen(inner.read(key, options), decodeMaybe(key)),
+    read,
     write: (key, value, options) => {
-      const raw = codec.encode(value);
+      const raw = codec.encode(value, key);
       // A large value may take longer to encode than the small one that is written after it.
-      if (!isPending(raw) && !turns.has(key)) return inner.write(key, raw, options);
+      if (!isPending(raw) && !turns.has(key)) return write(key, raw, options);
       const encoding = Promise.resolve(raw);
       // While it waits for its turn, nobody else is there to hear that it failed.
       encoding.catch(() => {});
-      return turns.run(key, async () => inner.write(key, await encoding, options));
+      return turns.run(key, async () => write(key, await encoding, options));
     },
     readMany: async (keys, options) => {
       const values = new Map<string, Entry<V>>();
-      for (const [key, entry] of await inner.readMany!(keys, options)) values.set(key, await decode(key, entry));
+      for (const [key, entry] of await inner.readMany!(keys, options)) {
+        const decoded = await decode(key, entry);
+        if (decoded) values.set(key, decoded);
+      }
       return values;
     },
-    take: (key, options) => andThen(inner.take!(key, options), decodeMaybe(key)),
+    take: async (key, options) => {
+      const entry = await inner.take!(key, options);
+      try {
+        return await decodeMaybe(key)(entry);
+      } catch (error) {
+        // It was not taken, only looked at.
+        const condition = inner.supports.create ? "absent" : undefined;
+        await inner.write(key, entry!.value, { expiresAt: entry!.expiresAt, condition });
+        throw error;
+      }
+    },
     readable: async (key, options) => {
       const stream = await inner.readable!(key, options);
       return streams ? stream?.pipeThrough(streams.decode()) : stream;
@@ -74,13 +115,13 @@ export function encoded<V, Raw>(backend: Backend<Raw>, codec: Codec<V, Raw>): Ba
       const stream = await inner.writable!(key, options);
       return encoding ? through(encoding, stream) : stream;
     },
-  }, ["remove", "list", "removeMany", "has", "count", "clear", "touch", "prune", "revision", "close"]);
+  }, ["remove", "list", "removeMany", "count", "clear", "touch", "prune", "revision", "close", ...hasToo]);
 
   return Object.assign(outer, {
     // Also where the place has no such call: a value that is refused leaves the others unwritten.
     writeMany: async (entries: ReadonlyMap<string, V>, options?: WriteOptions) => {
       const raws = new Map<string, Raw>();
-      for (const [key, value] of entries) raws.set(key, await codec.encode(value));
+      for (const [key, value] of entries) raws.set(key, await codec.encode(value, key));
       if (inner.writeMany) await inner.writeMany(raws, options);
       else for (const [key, raw] of raws) await inner.write(key, raw, options);
     },

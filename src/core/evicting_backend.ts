@@ -171,9 +171,9 @@ export class EvictingBackend<V> implements Backend<V> {
   take(key: string): Entry<V> | undefined {
     const slot = this.#live(key);
     if (slot === undefined) return undefined;
-    const { value } = slot;
+    const { value, expiresAt } = slot;
     this.#remove(slot);
-    return { value };
+    return { value, expiresAt };
   }
 
   prune(): number {

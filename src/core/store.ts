@@ -10,7 +10,7 @@ import type { Clock } from "./clock.ts";
 import { type Duration, EXPIRED, type Lifetime, toExpiresAt, toMilliseconds } from "./lifetime.ts";
 import { MapBackend } from "./map_backend.ts";
 import { StoreError, type StoreErrorCode } from "./store_error.ts";
-import type { CodecOption, SetOptions, StoreOptions, ValueBackend } from "./store_options.ts";
+import type { CodecOptions, SetOptions, StoreOptions, ValueBackend } from "./store_options.ts";
 
 /** How many entries are read or removed at a time where the backend lists them all. */
 const PAGE = 100;
@@ -52,14 +52,18 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    */
   constructor(backend: ValueBackend<V> | Map<string, V>, options?: StoreOptions & { readonly codec?: never });
   /** A store over a backend of bytes, with its own codec or another one. */
-  constructor(backend: ByteBackend, options?: StoreOptions & CodecOption<V>);
-  constructor(backend: Backend<unknown> | Map<string, unknown>, options: StoreOptions & CodecOption<V> = {}) {
-    const { codec, ttl = Infinity, now, ...unknown } = options;
+  constructor(backend: ByteBackend, options?: StoreOptions & CodecOptions<V>);
+  constructor(backend: Backend<unknown> | Map<string, unknown>, options: StoreOptions & CodecOptions<V> = {}) {
+    const { codec, olderCodecs, onDecodeError, ttl = Infinity, now, ...unknown } = options;
     for (const name in unknown) throw new TypeError(`Cannot make Store: unknown option "${name}"`);
     const inner = backend instanceof Map ? new MapBackend(backend, { now }) : backend;
     const { encoded, codec: ownCodec = codec } = inner as Partial<ByteBackend>;
-    if (ownCodec && !encoded) throw new TypeError(`Cannot make Store: ${inner.name} takes no codec`);
-    const place: Backend<unknown> = encoded ? encoded(inner as ByteBackend, codec ?? ownCodec!) : inner;
+    if ((ownCodec ?? olderCodecs ?? onDecodeError) && !encoded) {
+      throw new TypeError(`Cannot make Store: ${inner.name} takes no codec`);
+    }
+    const place: Backend<unknown> = encoded
+      ? encoded(inner as ByteBackend, codec ?? ownCodec!, { olderCodecs, onDecodeError })
+      : inner;
     this.#backend = place as Backend<V>;
     this.#now = now ?? place.now ?? Date.now;
     this.#ttl = toMilliseconds(ttl);

@@ -6,7 +6,7 @@
 
 import type { Backend, CallOptions, Metadata } from "./backend.ts";
 import type { Clock } from "./clock.ts";
-import type { Codec } from "./codec.ts";
+import type { Codec, Decoding } from "./codec.ts";
 import type { Duration, Lifetime } from "./lifetime.ts";
 
 /** What a {@linkcode Store} is told once. */
@@ -17,8 +17,8 @@ export interface StoreOptions {
   readonly now?: Clock | undefined;
 }
 
-/** A codec beside {@linkcode StoreOptions}. */
-export interface CodecOption<V> {
+/** What stores over bytes are told beside {@linkcode StoreOptions}. */
+export interface CodecOptions<V> extends Decoding<V> {
   /** How values become bytes. @default {the backend's} */
   readonly codec?: Codec<V, Uint8Array>;
 }
