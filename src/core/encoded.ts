@@ -8,6 +8,7 @@ import { andThen, type Awaitable, isPending } from "./awaitable.ts";
 import type { Backend, Entry, ReadOptions, WriteOptions } from "./backend.ts";
 import type { Codec, Decoding } from "./codec.ts";
 import { layer } from "./layer.ts";
+import { checkOptions } from "./options.ts";
 import { StoreError } from "./store_error.ts";
 import { Turns } from "./turns.ts";
 
@@ -28,8 +29,13 @@ import { Turns } from "./turns.ts";
 export function encoded<V, Raw>(
   backend: Backend<Raw>,
   codec: Codec<V, Raw>,
-  { olderCodecs = [], onDecodeError = "throw" }: Decoding<V, Raw> = {},
+  decoding: Decoding<V, Raw> = {},
 ): Backend<V> {
+  checkOptions("Store", decoding, ["codec", "olderCodecs", "onDecodeError"]);
+  const { olderCodecs = [], onDecodeError = "throw" } = decoding;
+  if (onDecodeError !== "throw" && onDecodeError !== "miss") {
+    throw new TypeError('Cannot make Store: onDecodeError must be "throw" or "miss"');
+  }
   const inner = backend.withFormat?.(codec) ?? backend;
   const codecs = [codec, ...olderCodecs];
   const { streams } = codec;

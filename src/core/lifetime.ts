@@ -50,7 +50,7 @@ export function toMilliseconds(duration: number | Duration, name = "ttl"): numbe
   let total = duration;
   if (typeof total === "object") {
     const fields = Object.entries(total ?? {});
-    const isKnown = fields.every(([unit, amount]) => Object.hasOwn(UNITS, unit) && typeof amount === "number");
+    const isKnown = fields.every(([unit, amount]) => unit in UNITS && typeof amount === "number");
     if (isKnown && fields.length > 0) total = fields.reduce((sum, [unit, amount]) => sum + amount * UNITS[unit]!, 0);
   }
   if (typeof total !== "number") throw new TypeError(`${name} must be milliseconds or a duration`);

@@ -54,16 +54,13 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   /** A store over a backend of bytes, with its own codec or another one. */
   constructor(backend: ByteBackend, options?: StoreOptions & CodecOptions<V>);
   constructor(backend: Backend<unknown> | Map<string, unknown>, options: StoreOptions & CodecOptions<V> = {}) {
-    const { codec, olderCodecs, onDecodeError, ttl = Infinity, now, ...unknown } = options;
-    for (const name in unknown) throw new TypeError(`Cannot make Store: unknown option "${name}"`);
+    const { ttl = Infinity, now, ...decoding } = options;
     const inner = backend instanceof Map ? new MapBackend(backend, { now }) : backend;
-    const { encoded, codec: ownCodec = codec } = inner as Partial<ByteBackend>;
-    if ((ownCodec ?? olderCodecs ?? onDecodeError) && !encoded) {
-      throw new TypeError(`Cannot make Store: ${inner.name} takes no codec`);
+    const { encoded, codec } = inner as Partial<ByteBackend>;
+    if (!encoded) {
+      for (const name in decoding) throw new TypeError(`Cannot make Store: ${inner.name} has no use for ${name}`);
     }
-    const place: Backend<unknown> = encoded
-      ? encoded(inner as ByteBackend, codec ?? ownCodec!, { olderCodecs, onDecodeError })
-      : inner;
+    const place: Backend<unknown> = encoded ? encoded(inner as ByteBackend, decoding.codec ?? codec!, decoding) : inner;
     this.#backend = place as Backend<V>;
     this.#now = now ?? place.now ?? Date.now;
     this.#ttl = toMilliseconds(ttl);

@@ -91,5 +91,5 @@ test("a key that is not in the ring is denied, never a miss", async () => {
 
 test("decoding options are refused where there is nothing to decode", async () => {
   const make = () => Promise.resolve(new Store(memory<number>(), { onDecodeError: "miss" } as object));
-  await assertRejects(async () => await make(), TypeError, "takes no codec");
+  await assertRejects(async () => await make(), TypeError, "has no use for");
 });

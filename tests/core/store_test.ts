@@ -115,7 +115,7 @@ test("one failure among many does not hide as success, and the first is named", 
 
 test("Store() refuses unknown options and a codec without bytes", () => {
   assertThrows(() => new Store(new Map(), { tll: 5 } as object), TypeError, "tll");
-  assertThrows(() => new Store(memory<unknown>(), { codec: text() } as object), TypeError, "takes no codec");
+  assertThrows(() => new Store(memory<unknown>(), { codec: text() } as object), TypeError, "has no use for");
   assertThrows(() => new Store(new Map(), { ttl: NaN }), RangeError, "ttl");
   assertThrows(() => new Store(new Map(), { ttl: "1h" as unknown as number }), TypeError, "ttl");
 });
