@@ -24,8 +24,11 @@ export interface BoundedOptions<V> extends EvictionLimits<V> {
 
 /**
  * A backend that holds a limited number of entries, over one that does not: after a write the entries not used for the
- * longest time are removed from it. Reads, writes and new lifetimes are uses; `has()` and listings are not. What was there
- * before counts as older, in the order of the listing. With `maxBytes` the entries that were there before are read once.
+ * longest time are removed from it. Reads, writes and new lifetimes are uses; `has()` and listings are not.
+ *
+ * With the first write the limit holds for what was there before as well, after a restart for instance. That counts as
+ * older, the first written as the oldest; where the inner backend does not know when that was, the order is that of its
+ * listing. It costs a `prune()`, a listing and one read of every value, 100 at a time.
  *
  * The limit holds for what is written through this one object. An entry that could not be removed is tried again with the
  * next write, which does not fail for it.
@@ -103,7 +106,7 @@ export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backe
     clear: async (options) => {
       const mark = room.mark();
       await inner.clear!(options);
-      for (const key of room.keys()) if (key.startsWith(options?.prefix ?? "")) room.forget(key, mark);
+      room.forgetAll(options?.prefix ?? "", mark);
     },
     touch: async (key, expiresAt, options) => {
       const mark = room.mark();

@@ -1,3 +1,4 @@
+import { utimes } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { disk } from "../../src/backends/disk.ts";
@@ -11,8 +12,10 @@ import { MemoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { faulty } from "../../src/testing/faulty.ts";
 import { counted, fourMethods } from "../support/backends.ts";
+import { inTemporaryFolder } from "../support/runtime.ts";
 
 const keysOf = (backend: Backend<never>) => Array.fromAsync(backend.list() as Iterable<string>);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `${from + n}`);
 
 describe("bounded", () => {
   test("150 writes through a limit of 100 leave the 100 used last (PS-13)", async () => {
@@ -46,6 +49,170 @@ describe("bounded", () => {
     assertEquals([await again.has("0"), await again.has("149"), await again.has("148")], [true, true, false]);
     const items = (await Array.fromAsync(fileSystem.items("/data"))).flat();
     assertEquals(items.filter(({ name }) => name.endsWith(".json")).length, 100);
+  });
+
+  test("after a restart the oldest written of 100 files are the first to go (PS-13)", async () => {
+    const clock = new FakeClock();
+    const fileSystem = new MemoryFileSystem({ now: clock.now });
+    const evicted: string[] = [];
+    const onEvict = (key: string) => evicted.push(key);
+    const open = () => {
+      return new Store<number>(bounded(disk("/data", { fileSystem, now: clock.now }), { maxEntries: 100, onEvict }));
+    };
+    const set = async (store: Store<number>, n: number) => {
+      clock.advance(1);
+      await store.set(`${n}`, n);
+    };
+    const store = open();
+    for (let n = 0; n < 150; n++) {
+      await set(store, n);
+      assertStrictEquals(await store.get("0"), 0);
+    }
+    assertEquals(evicted, range(1, 51));
+    // Newer now than where the listing has them.
+    for (let n = 51; n < 61; n++) await set(store, n);
+    await store.close();
+    const kept = ["0", ...range(51, 150)];
+    assertEquals((await Array.fromAsync(disk("/data", { fileSystem }).list())).sort(), kept.sort());
+
+    evicted.length = 0;
+    const again = open();
+    // A use, though it was written first of all.
+    assertStrictEquals(await again.get("0"), 0);
+    for (let n = 150; n < 200; n++) await set(again, n);
+    assertEquals(evicted, range(61, 111));
+    assertStrictEquals(await again.size, 100);
+    await again.close();
+    evicted.length = 0;
+    const third = open();
+    await set(third, 200);
+    // What was read is not written anywhere.
+    assertEquals(evicted, ["0"]);
+  });
+
+  test("on real files it is their time that counts, and a lower limit holds with the first write (PS-13)", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const open = (maxEntries: number) => new Store<number>(bounded(disk(folder), { maxEntries }));
+      const store = open(100);
+      for (let n = 0; n < 150; n++) {
+        await store.set(`${n}`, n);
+        assertStrictEquals(await store.get("0"), 0);
+      }
+      await store.close();
+      const kept = ["0", ...range(51, 150)];
+      const files = disk(folder);
+      assertEquals((await Array.fromAsync(files.list())).sort(), kept.sort());
+      // As if they had been written the other way round, "0" in between.
+      for (const [at, n] of [...range(51, 101), "0", ...range(101, 150)].entries()) {
+        await utimes(`${folder}/${n}.json`, 2e9 - at, 2e9 - at);
+      }
+      const again = open(60);
+      await again.set("new", 1);
+      const left = ["0", "new", ...range(51, 101), ...range(101, 109)];
+      assertEquals((await Array.fromAsync(files.list())).sort(), left.sort());
+      for (let n = 0; n < 9; n++) await again.set(`new ${n}`, n);
+      assertEquals([await again.size, await again.has("0"), await again.has("100")], [60, false, true]);
+    });
+  });
+
+  test("after a restart what has expired takes no room, and what will expire is known (PS-13)", async () => {
+    const clock = new FakeClock();
+    const fileSystem = new MemoryFileSystem({ now: clock.now });
+    const evicted: string[][] = [];
+    const onEvict = (...event: string[]) => evicted.push(event);
+    const open = (maxEntries: number) => {
+      return new Store<number>(bounded(disk("/data", { fileSystem, now: clock.now }), { maxEntries, onEvict }));
+    };
+    const store = open(4);
+    await store.set("a", 1, { ttl: 100 });
+    await store.set("b", 1);
+    await store.set("c", 1, { ttl: 10 });
+    clock.advance(10);
+    const again = open(3);
+    await again.set("d", 1);
+    const items = (await Array.fromAsync(fileSystem.items("/data"))).flat().map(({ name }) => name);
+    assertEquals(items.filter((name) => name.endsWith(".json")).sort(), ["a.json", "b.json", "d.json"]);
+    assertEquals(evicted, []);
+    clock.advance(100);
+    await again.set("e", 1);
+    assertEquals(evicted, [["a", "expired"]]);
+  });
+
+  test("entries of unknown age are older than those of a known one", async () => {
+    const inner = memory<number>();
+    const ages: Readonly<Record<string, number>> = { b: 3, c: 0, d: -1, f: 2 };
+    const aged: Backend<number> = {
+      ...fourMethods(inner),
+      read: async (key) => {
+        const entry = await inner.read(key);
+        return entry && { ...entry, createdAt: ages[key] };
+      },
+    };
+    for (const key of ["a", "b", "c", "d", "e", "f"]) await inner.write(key, 1);
+    const evicted: string[] = [];
+    const store = new Store(bounded(aged, { maxEntries: 6, onEvict: (key) => evicted.push(key) }));
+    for (let n = 0; n < 6; n++) await store.set(`${n}`, n);
+    assertEquals(evicted, ["a", "e", "d", "c", "f", "b"]);
+  });
+
+  test("one entry that cannot be read does not lift the limit, an outage puts it off", async () => {
+    for (const wrap of [(inner: Backend<number>) => inner, fourMethods]) {
+      for (const maxBytes of [undefined, 1000]) {
+        const inner = counted(memory<number>()).backend;
+        for (const key of ["a", "b", "c", "d"]) await inner.write(key, 1);
+        let code: "corrupt" | "unavailable" = "unavailable";
+        const failIf = (isBroken: boolean) => {
+          if (isBroken) throw new StoreError(code, { store: inner.name, operation: "read", key: "b" });
+        };
+        const broken: Backend<number> = wrap({
+          ...inner,
+          read: async (key, options) => {
+            failIf(key === "b");
+            return await inner.read(key, options);
+          },
+          readMany: async (keys, options) => {
+            failIf(keys.includes("b"));
+            return await inner.readMany!(keys, options);
+          },
+        });
+        const store = new Store(bounded(broken, { maxEntries: 3, maxBytes, sizeOf: () => 1 }));
+        await store.set("e", 1);
+        assertEquals(await keysOf(inner as Backend<never>), ["a", "b", "c", "d", "e"]);
+        code = "corrupt";
+        await store.set("f", 1);
+        assertEquals(await keysOf(inner as Backend<never>), ["d", "e", "f"]);
+      }
+    }
+  });
+
+  test("what is removed while the limit looks at what was there leaves no trace", async () => {
+    for (const isCleared of [false, true]) {
+      const reached = Promise.withResolvers<void>();
+      const opening = Promise.withResolvers<void>();
+      const inner = memory<number>();
+      for (const key of ["x/a", "x/b", "c"]) await inner.write(key, 1);
+      const slow: Backend<number> = {
+        ...counted(inner).backend,
+        readMany: async (keys) => {
+          const found = new Map((await Promise.all(keys.map(async (key) => [key, await inner.read(key)] as const)))
+            .flatMap(([key, entry]) => entry ? [[key, entry]] : []));
+          reached.resolve();
+          await opening.promise;
+          return found;
+        },
+        clear: ({ prefix } = {}) => inner.clear!({ prefix }),
+      };
+      const evicted: string[] = [];
+      const backend = bounded(slow, { maxEntries: 2, onEvict: (key) => evicted.push(key) });
+      const writing = backend.write("d", 1);
+      await reached.promise;
+      if (isCleared) await backend.clear!({ prefix: "x/" });
+      else await backend.removeMany!(["x/a", "x/b"]);
+      opening.resolve();
+      await writing;
+      assertEquals(await keysOf(inner as Backend<never>), ["c", "d"]);
+      assertEquals(evicted, []);
+    }
   });
 
   test("after a restart the limit holds for what was there before, and reading counts as use (PS-13)", async () => {

@@ -11,8 +11,7 @@ import { concurrently } from "../../core/concurrently.ts";
 import { EvictionIndex, type EvictionPolicy, type Slot } from "../../core/eviction_index.ts";
 import type { EvictionLimits, EvictionReason } from "../../core/eviction_options.ts";
 import { notify } from "../../core/notify.ts";
-
-const PAGE = 100;
+import { byAge, type Found, takeStock } from "./stock.ts";
 
 /** When a key was written last, by the count of a {@linkcode Room}. */
 export type Mark = number;
@@ -31,6 +30,8 @@ export class Room<V> {
   #writes: Mark = 0;
   #isFilled = false;
   #filling: Promise<void> | undefined;
+  // What the filling has come upon so far.
+  #found: Map<string, Found> | undefined;
 
   constructor(
     inner: Backend<V>,
@@ -45,11 +46,6 @@ export class Room<V> {
     this.#onEvict = onEvict;
     this.#index = new EvictionIndex(policy);
     this.#now = inner.now ?? Date.now;
-  }
-
-  /** The keys known. */
-  keys(): Iterable<string> {
-    return this.#index.slots.keys();
   }
 
   /** The moment a call begins: its answer says nothing of what is written later. */
@@ -67,8 +63,17 @@ export class Room<V> {
 
   /** Takes note of a key that was not found. */
   forget(key: string, mark: Mark): void {
+    if (this.#changing.has(key)) return;
+    this.#found?.delete(key);
     const slot = this.#index.slots.get(key);
-    if (slot && slot.value <= mark && !this.#changing.has(key)) this.#index.delete(slot);
+    if (slot && slot.value <= mark) this.#index.delete(slot);
+  }
+
+  /** Takes note that no key with this prefix is left. */
+  forgetAll(prefix: string, mark: Mark): void {
+    for (const keys of [this.#index.slots.keys(), this.#found?.keys() ?? []]) {
+      for (const key of keys) if (key.startsWith(prefix)) this.forget(key, mark);
+    }
   }
 
   /** Takes note that all that has expired is gone. */
@@ -191,33 +196,21 @@ export class Room<V> {
   }
 
   async #fill(): Promise<void> {
-    const keys: string[] = [];
-    for await (const key of this.#inner.list()) if (!this.#index.slots.has(key)) keys.push(key);
-    const sizes = this.#limits.maxBytes === undefined ? undefined : await this.#measure(keys);
-    // Backwards, so that the first one of the listing ends up as the first to go.
-    for (const key of keys.reverse()) {
-      if (this.#index.slots.has(key)) continue;
-      const size = sizes ? sizes.get(key) : 0;
-      if (size !== undefined) this.#index.add(key, 0, size, undefined, true);
+    const { slots } = this.#index;
+    const found = this.#found = new Map<string, Found>();
+    try {
+      await takeStock(this.#inner, found, {
+        isKnown: (key) => slots.has(key),
+        sizeOf: (value, key) => this.#sizeAnyway(key, value),
+      });
+    } finally {
+      this.#found = undefined;
+    }
+    // Backwards, so that the oldest one ends up as the first to go.
+    for (const [key, { size, expiresAt }] of byAge(found).reverse()) {
+      if (!slots.has(key)) this.#index.add(key, 0, size, expiresAt, true);
     }
     this.#isFilled = true;
-  }
-
-  async #measure(keys: readonly string[]): Promise<Map<string, number>> {
-    const inner = this.#inner;
-    const sizes = new Map<string, number>();
-    for (let at = 0; at < keys.length; at += PAGE) {
-      const page = keys.slice(at, at + PAGE);
-      if (inner.readMany) {
-        for (const [key, { value }] of await inner.readMany(page)) sizes.set(key, this.#sizeAnyway(key, value));
-        continue;
-      }
-      await concurrently(page, async (key) => {
-        const entry = await inner.read(key);
-        if (entry) sizes.set(key, this.#sizeAnyway(key, entry.value));
-      });
-    }
-    return sizes;
   }
 
   /** The size of what is there already, too large or not. */
