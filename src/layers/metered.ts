@@ -8,6 +8,7 @@ import { type Awaitable, isPending } from "../core/awaitable.ts";
 import type { Backend, ByteBackend, Entry, ListOptions } from "../core/backend.ts";
 import { type Call, intercept } from "../core/intercept.ts";
 import { notify } from "../core/notify.ts";
+import { meteredReadable, meteredWritable, type StreamEnd } from "./metered/metered_streams.ts";
 
 /** One call that has ended; it holds no keys and no values. */
 export interface CallEvent {
@@ -19,11 +20,11 @@ export interface CallEvent {
   readonly keys: number;
   /** How many of the keys asked for were there. */
   readonly hits: number;
-  /** How many bytes were read or written, of values that are bytes and not streams. */
+  /** How many bytes were read or written, of values that are bytes; 0 of what was not written in the end. */
   readonly bytes: number;
   /** `hit` and `miss` when something was asked for (a `hit`: all of it was there), otherwise `ok`; or `error`. */
   readonly outcome: "hit" | "miss" | "ok" | "error";
-  /** How long it took. */
+  /** How long it took; of listings and streams, what the backend took of it. */
   readonly milliseconds: number;
   /** The code or the name of the error. */
   readonly error?: string | undefined;
@@ -80,7 +81,8 @@ export class Meter {
 const ASKING: readonly string[] = ["read", "readMany", "readable", "has", "take"];
 
 /**
- * A backend that reports each call when it has ended; a listing ends with its last key or when it is left.
+ * A backend that reports each call when it has ended; a listing ends with its last key or when it is left, a stream when
+ * it is read or written to its end or is given up.
  *
  * @example
  * ```ts
@@ -103,20 +105,34 @@ export function metered<V>(inner: Backend<V>, onCall: (event: CallEvent) => unkn
 
   const report = (event: Omit<CallEvent, "store">) => notify(onCall, { store: inner.name, ...event });
   const around = <T>(call: Call, run: () => Awaitable<T>): Awaitable<T> => {
-    const { operation } = call;
+    const { operation, method } = call;
     const keys = call.keys?.length ?? (call.key === undefined ? 0 : 1);
+    const isAsking = ASKING.includes(method);
     const start = performance.now();
-    const succeed = (answer: T): T => {
-      const milliseconds = performance.now() - start;
-      const isAsking = ASKING.includes(call.method);
-      const hits = isAsking ? hitsIn(answer) : 0;
+    const reportEnd = (hits: number, bytes: number, milliseconds: number) => {
       const outcome = !isAsking ? "ok" : hits === keys ? "hit" : "miss";
-      report({ operation, keys, hits, bytes: bytesIn(call, answer), outcome, milliseconds });
+      report({ operation, keys, hits, bytes, outcome, milliseconds });
+    };
+    const reportFailure = (cause: unknown, bytes: number, milliseconds: number) => {
+      report({ operation, keys, hits: 0, bytes, outcome: "error", milliseconds, error: nameOf(cause) });
+    };
+    const succeed = (answer: T): T => {
+      const opening = performance.now() - start;
+      const isReading = method === "readable";
+      if (answer !== undefined && (isReading || method === "writable")) {
+        const onEnd = ({ bytes, milliseconds, failure }: StreamEnd) => {
+          if (failure) reportFailure(failure.cause, isReading ? bytes : 0, opening + milliseconds);
+          else reportEnd(isReading ? 1 : 0, bytes, opening + milliseconds);
+        };
+        const stream: unknown = answer;
+        if (isReading) return meteredReadable(stream as ReadableStream<Uint8Array>, onEnd) as T;
+        return meteredWritable(stream as WritableStream<Uint8Array>, onEnd) as T;
+      }
+      reportEnd(isAsking ? hitsIn(answer) : 0, bytesIn(call, answer), opening);
       return answer;
     };
     const fail = (error: unknown): never => {
-      const milliseconds = performance.now() - start;
-      report({ operation, keys, hits: 0, bytes: 0, outcome: "error", milliseconds, error: nameOf(error) });
+      reportFailure(error, 0, performance.now() - start);
       throw error;
     };
     let answer: Awaitable<T>;
