@@ -20,7 +20,8 @@ export interface BrotliOptions {
 const QUALITY = 1;
 
 /**
- * Bytes as Brotli. The format has no checksum: bytes that were damaged are not always noticed, cut-off ones are.
+ * Bytes as Brotli. The format has no checksum: bytes that were damaged are not always noticed, cut-off ones are. It has no
+ * sign at its beginning either, so short values cannot be left as they are.
  *
  * It needs `node:zlib`; without, both ways are refused with `unsupported`.
  *

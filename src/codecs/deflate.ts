@@ -7,6 +7,7 @@
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
 import { portableCompression } from "../core/portable_compression.ts";
+import { sparingShort } from "../core/short_values.ts";
 import { checkCompression, compressed } from "../core/zlib.ts";
 
 /** What {@linkcode deflate} is told. */
@@ -15,6 +16,8 @@ export interface DeflateOptions {
   readonly level?: number | undefined;
   /** The most bytes that decoding may give; beyond it `too-large`. @default {Infinity} */
   readonly maxBytes?: number | undefined;
+  /** Values of fewer bytes are kept as they are, and no content coding is named. @default {0} */
+  readonly minBytes?: number | undefined;
 }
 
 /**
@@ -36,9 +39,9 @@ export interface DeflateOptions {
  * ```
  */
 export function deflate(options: DeflateOptions = {}): Codec<Uint8Array, Uint8Array> {
-  checkOptions("deflate", options, ["level", "maxBytes"]);
+  checkOptions("deflate", options, ["level", "maxBytes", "minBytes"]);
   checkCompression("deflate", options, [0, 9]);
-  return compressed({
+  const codec = compressed({
     name: "deflate",
     contentEncoding: "deflate",
     extension: ".zz",
@@ -48,4 +51,10 @@ export function deflate(options: DeflateOptions = {}): Codec<Uint8Array, Uint8Ar
     maxBytes: options.maxBytes,
     portable: portableCompression("deflate", options),
   });
+  return sparingShort(codec, options.minBytes, isZlib);
+}
+
+/** Whether bytes begin with a header of zlib (RFC 1950 §2.2). */
+function isZlib([first = 0, second = -1]: Uint8Array): boolean {
+  return (first & 15) === 8 && first >> 4 <= 7 && second >= 0 && (first * 256 + second) % 31 === 0;
 }

@@ -7,6 +7,7 @@
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
 import { portableCompression } from "../core/portable_compression.ts";
+import { sparingShort } from "../core/short_values.ts";
 import { checkCompression, compressed } from "../core/zlib.ts";
 
 /** What {@linkcode gzip} is told. */
@@ -15,6 +16,8 @@ export interface GzipOptions {
   readonly level?: number | undefined;
   /** The most bytes that decoding may give; beyond it `too-large`. @default {Infinity} */
   readonly maxBytes?: number | undefined;
+  /** Values of fewer bytes are kept as they are, and no content coding is named. @default {0} */
+  readonly minBytes?: number | undefined;
 }
 
 /**
@@ -37,9 +40,9 @@ export interface GzipOptions {
  * ```
  */
 export function gzip(options: GzipOptions = {}): Codec<Uint8Array, Uint8Array> {
-  checkOptions("gzip", options, ["level", "maxBytes"]);
+  checkOptions("gzip", options, ["level", "maxBytes", "minBytes"]);
   checkCompression("gzip", options, [0, 9]);
-  return compressed({
+  const codec = compressed({
     name: "gzip",
     contentEncoding: "gzip",
     extension: ".gz",
@@ -49,4 +52,9 @@ export function gzip(options: GzipOptions = {}): Codec<Uint8Array, Uint8Array> {
     maxBytes: options.maxBytes,
     portable: portableCompression("gzip", options),
   });
+  return sparingShort(codec, options.minBytes, isGzip);
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }

@@ -6,6 +6,7 @@
 
 import type { Codec } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
+import { sparingShort } from "../core/short_values.ts";
 import { checkCompression, compressed, type EndFinder } from "../core/zlib.ts";
 
 /** What {@linkcode zstd} is told. */
@@ -14,6 +15,8 @@ export interface ZstdOptions {
   readonly level?: number | undefined;
   /** The most bytes that decoding may give; beyond it `too-large`. @default {Infinity} */
   readonly maxBytes?: number | undefined;
+  /** Values of fewer bytes are kept as they are, and no content coding is named. @default {0} */
+  readonly minBytes?: number | undefined;
 }
 
 /** `ZSTD_c_compressionLevel` and `ZSTD_c_checksumFlag` of `node:zlib`. */
@@ -38,9 +41,9 @@ const CHECKSUM = 201;
  * ```
  */
 export function zstd(options: ZstdOptions = {}): Codec<Uint8Array, Uint8Array> {
-  checkOptions("zstd", options, ["level", "maxBytes"]);
+  checkOptions("zstd", options, ["level", "maxBytes", "minBytes"]);
   checkCompression("zstd", options, [1, 22]);
-  return compressed({
+  const codec = compressed({
     name: "zstd",
     contentEncoding: "zstd",
     extension: ".zst",
@@ -50,6 +53,7 @@ export function zstd(options: ZstdOptions = {}): Codec<Uint8Array, Uint8Array> {
     maxBytes: options.maxBytes,
     findEnd,
   });
+  return sparingShort(codec, options.minBytes, isZstd);
 }
 
 const FRAME = 0xfd2fb528;
@@ -118,4 +122,11 @@ function findEnd(): EndFinder {
     dataEnd: () => dataEnd,
     isAtEnd: () => frames > 0 && step === magic && have === 0 && skip === 0,
   };
+}
+
+/** Whether bytes begin with a frame, of data or to be skipped (RFC 8878 §3.1). */
+function isZstd(bytes: Uint8Array): boolean {
+  if (bytes.length < 4) return false;
+  const magic = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  return magic === FRAME || (magic & ~15) >>> 0 === SKIPPABLE_FRAME;
 }

@@ -49,23 +49,35 @@ export interface OpenOptions<V> {
  * assertEquals(await same.get("ada"), undefined);
  * ```
  */
-export async function open<V = unknown>(place: string | URL | Place, options: OpenOptions<V> = {}): Promise<Store<V>> {
+export async function open<V = unknown>(
+  place: string | URL | Place,
+  options: OpenOptions<V> = {},
+): Promise<Store<V>> {
   checkOptions("a store", options, ["registry", "codec", "now"]);
   const { registry: schemes = registry, now } = options;
   const url = parse(place, schemes);
   const scheme = schemes.get(url.protocol.slice(0, -1));
 
   const { codec: codecNames, prefix, ttl: ttlText } = takeParameters(url);
-  const ttl = ttlText === undefined ? undefined : toMillisecondsFromText(ttlText);
-  if (codecNames !== undefined && options.codec) throw new TypeError("Cannot open: there are two codecs");
+  const ttl = ttlText === undefined
+    ? undefined
+    : toMillisecondsFromText(ttlText);
+  if (codecNames !== undefined && options.codec) {
+    throw new TypeError("Cannot open: there are two codecs");
+  }
   const codec = codecNames === undefined
     ? options.codec
     : await (await import("./codec_from_url.ts")).codecFromUrl(codecNames);
 
   let backend = await scheme.open(url);
-  if (prefix) backend = (await import("../layers/prefixed.ts")).prefixed(backend, prefix);
+  if (prefix) {
+    backend = (await import("../layers/prefixed.ts")).prefixed(backend, prefix);
+  }
   if (codec) {
-    backend = (await import("../core/encoded.ts")).encoded(backend as Backend<Uint8Array>, codec as Codec<unknown>);
+    backend = (await import("../core/encoded.ts")).encoded(
+      backend as Backend<Uint8Array>,
+      codec as Codec<unknown>,
+    );
   }
   // What a URL's store holds only its caller knows.
   return new Store<V>(backend as ValueBackend<V>, { ttl, now });
@@ -73,24 +85,39 @@ export async function open<V = unknown>(place: string | URL | Place, options: Op
 
 function parse(place: string | URL | Place, schemes: Registry): URL {
   if (place instanceof URL) return new URL(place);
-  if (typeof place === "object" && place !== null && typeof place.backend === "string") {
+  if (
+    typeof place === "object" && place !== null &&
+    typeof place.backend === "string"
+  ) {
     return toUrl(place, schemes.get(place.backend).location);
   }
-  if (typeof place !== "string") throw new TypeError("Cannot open: it must be a URL, or an object with a backend");
+  if (typeof place !== "string") {
+    throw new TypeError(
+      "Cannot open: it must be a URL, or an object with a backend",
+    );
+  }
   // A URL of the scheme `file` knows absolute paths only.
   const text = place.replace(/^file:(?!\/)/i, "disk:");
   if (!URL.canParse(text)) {
     // Not even the cause may quote it: it may hold a password.
-    throw new TypeError(`Cannot open: it is not a URL that starts with a scheme (${schemes.schemes.join(", ")})`);
+    throw new TypeError(
+      `Cannot open: it is not a URL that starts with a scheme (${
+        schemes.schemes.join(", ")
+      })`,
+    );
   }
   return new URL(text);
 }
 
-function takeParameters(url: URL): { codec?: string; prefix?: string; ttl?: string } {
+function takeParameters(
+  url: URL,
+): { codec?: string; prefix?: string; ttl?: string } {
   const taken: Record<string, string> = {};
   for (const name of ["codec", "prefix", "ttl"]) {
     const values = url.searchParams.getAll(name);
-    if (values.length > 1) throw new TypeError(`Cannot open: "${name}" is there twice`);
+    if (values.length > 1) {
+      throw new TypeError(`Cannot open: "${name}" is there twice`);
+    }
     if (values[0] !== undefined) taken[name] = values[0];
     url.searchParams.delete(name);
   }

@@ -45,20 +45,38 @@ const FIELDS = ["backend", "codec", "prefix", "ttl"];
  * assertEquals(await store.get("ada"), "Lovelace");
  * ```
  */
-export function placeFrom(settings: Readonly<Record<string, unknown>>, prefix: string): Place {
+export function placeFrom(
+  settings: Readonly<Record<string, unknown>>,
+  prefix: string,
+): Place {
   const fields: Record<string, Setting> = {};
   const args: Record<string, Setting> = {};
   for (const [key, value] of Object.entries(settings)) {
     if (!key.startsWith(prefix)) continue;
     const name = key.slice(prefix.length);
-    if (!isSetting(value)) throw new TypeError(`Cannot read "${key}": it must be a string, a number or a boolean`);
-    if (name.startsWith("arguments.")) args[name.slice("arguments.".length)] = value;
-    else if (FIELDS.includes(name)) fields[name] = value;
-    else throw new TypeError(`Cannot read "${key}": known are ${FIELDS.join(", ")} and arguments.…`);
+    if (!isSetting(value)) {
+      throw new TypeError(
+        `Cannot read "${key}": it must be a string, a number or a boolean`,
+      );
+    }
+    if (name.startsWith("arguments.")) {
+      args[name.slice("arguments.".length)] = value;
+    } else if (FIELDS.includes(name)) fields[name] = value;
+    else {throw new TypeError(
+        `Cannot read "${key}": known are ${FIELDS.join(", ")} and arguments.…`,
+      );}
   }
   const { backend, codec, prefix: keyPrefix, ttl } = fields;
-  if (typeof backend !== "string") throw new TypeError(`Cannot read "${prefix}backend": it must name a backend`);
-  if (typeof ttl === "boolean") throw new TypeError(`Cannot read "${prefix}ttl": it must be a length of time`);
+  if (typeof backend !== "string") {
+    throw new TypeError(
+      `Cannot read "${prefix}backend": it must name a backend`,
+    );
+  }
+  if (typeof ttl === "boolean") {
+    throw new TypeError(
+      `Cannot read "${prefix}ttl": it must be a length of time`,
+    );
+  }
   return {
     backend,
     arguments: args,
@@ -76,14 +94,20 @@ export function placeFrom(settings: Readonly<Record<string, unknown>>, prefix: s
 export function toUrl(place: Place, location: string | undefined): URL {
   for (const name in place) {
     if (name !== "arguments" && !FIELDS.includes(name)) {
-      throw new TypeError(`Cannot open: "${name}" is not one of its fields (${FIELDS.join(", ")}, arguments)`);
+      throw new TypeError(
+        `Cannot open: "${name}" is not one of its fields (${
+          FIELDS.join(", ")
+        }, arguments)`,
+      );
     }
   }
   const query = new URLSearchParams();
   let path = "";
   for (const [name, value] of Object.entries(place.arguments ?? {})) {
     if (!isSetting(value)) {
-      throw new TypeError(`Cannot open: the argument "${name}" must be a string, a number or a boolean`);
+      throw new TypeError(
+        `Cannot open: the argument "${name}" must be a string, a number or a boolean`,
+      );
     }
     if (name === location) path = toPath(`${value}`);
     else query.set(name, `${value}`);
@@ -96,10 +120,14 @@ export function toUrl(place: Place, location: string | undefined): URL {
 }
 
 function isSetting(value: unknown): value is Setting {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+  return typeof value === "string" || typeof value === "number" ||
+    typeof value === "boolean";
 }
 
 // Two slashes would begin a host.
 function toPath(text: string): string {
-  return encodeURI(text).replace(/[?#]/g, encodeURIComponent).replace(/^\/\/+/, "/");
+  return encodeURI(text).replace(/[?#]/g, encodeURIComponent).replace(
+    /^\/\/+/,
+    "/",
+  );
 }

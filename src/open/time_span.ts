@@ -22,10 +22,16 @@ const UNITS: Readonly<Record<string, number>> = {
 export function toMillisecondsFromText(text: string): number {
   if (text === "Infinity") return Infinity;
   if (!/^(\d+(\.\d+)?|(\d+(\.\d+)?(ms|[smhdw]))+)$/.test(text)) {
-    throw new TypeError('Cannot open: "ttl" must be milliseconds or a length such as 90s or 1h30m');
+    throw new TypeError(
+      'Cannot open: "ttl" must be milliseconds or a length such as 90s or 1h30m',
+    );
   }
   let total = 0;
-  for (const [, amount, unit = ""] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])?/g)) {
+  for (
+    const [, amount, unit = ""] of text.matchAll(
+      /(\d+(?:\.\d+)?)(ms|[smhdw])?/g,
+    )
+  ) {
     total += Number(amount) * UNITS[unit]!;
   }
   return total;

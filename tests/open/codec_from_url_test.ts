@@ -50,7 +50,7 @@ test("codecFromUrl() refuses an unknown scheme and lists the known ones: CT-01, 
 
 test("codecFromUrl() refuses parameters that are unknown, doubled, wrong or out of range: CT-61", async () => {
   for (const query of ["levl=9", "__proto__=1", "indent=1"]) {
-    await assertRejects(() => codecFromUrl(`msgpack+gzip://?${query}`), TypeError, "(level, maxBytes)");
+    await assertRejects(() => codecFromUrl(`msgpack+gzip://?${query}`), TypeError, "(level, maxBytes, minBytes)");
   }
   await assertRejects(() => codecFromUrl("text?level=9"), TypeError, "(none)");
   await assertRejects(() => codecFromUrl("json+gzip?level=1&level=2"), TypeError, "twice");
