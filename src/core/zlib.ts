@@ -103,7 +103,11 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
         if (portable) return portable.compress(bytes);
         throw unsupported("write");
       }
-      if (bytes.length < THREAD_BYTES) return plain(native[`${encoder}Sync`]!(bytes, encoderOptions) as Uint8Array);
+      if (bytes.length < THREAD_BYTES) {
+        // One buffer that what comes out will fit into: the one of 16 KiB costs more than the compression of a short value.
+        const options = { ...encoderOptions, chunkSize: bytes.length + 64 };
+        return plain(native[`${encoder}Sync`]!(bytes, options) as Uint8Array);
+      }
       return new Promise((resolve, reject) => {
         native[encoder]!(
           bytes,
@@ -125,7 +129,8 @@ export function compressed(compression: Compression): Codec<Uint8Array, Uint8Arr
       if (bytes.length < THREAD_BYTES) {
         let decoded: Decoded;
         try {
-          decoded = native[`${decoder}Sync`]!(input, decoderOptions) as Decoded;
+          const chunkSize = Math.min(8 * bytes.length + 64, 16 * 1024);
+          decoded = native[`${decoder}Sync`]!(input, { ...decoderOptions, chunkSize }) as Decoded;
         } catch (error) {
           throw failure(error);
         }
