@@ -62,14 +62,12 @@ const SCHEMES: Readonly<Record<string, CodecScheme>> = {
   deflate: {
     encodes: "bytes",
     parameters: COMPRESSION,
-    make: async (options) =>
-      (await import("../codecs/deflate.ts")).deflate(options),
+    make: async (options) => (await import("../codecs/deflate.ts")).deflate(options),
   },
   brotli: {
     encodes: "bytes",
     parameters: BROTLI,
-    make: async (options) =>
-      (await import("../codecs/brotli.ts")).brotli(options),
+    make: async (options) => (await import("../codecs/brotli.ts")).brotli(options),
   },
   zstd: {
     encodes: "bytes",
@@ -104,16 +102,13 @@ export async function codecFromUrl(
   { schemes = {} }: CodecFromUrlOptions = {},
 ): Promise<Codec<unknown, Uint8Array>> {
   const known = new Map(Object.entries({ ...SCHEMES, ...schemes }));
-  const [, path = "", query = ""] =
-    /^([^:?/#]*)(?::\/{0,2})?(?:\?([^#]*))?$/.exec(`${url}`) ?? [];
+  const [, path = "", query = ""] = /^([^:?/#]*)(?::\/{0,2})?(?:\?([^#]*))?$/.exec(`${url}`) ?? [];
   const names = path.split(/[+ ]/);
   const layers = names.map((name, i) => {
     const scheme = known.get(name);
     if (!scheme) {
       throw new TypeError(
-        `Cannot make a codec: ${quote(name)} is not one of ${
-          [...known.keys()].join(", ")
-        }`,
+        `Cannot make a codec: ${quote(name)} is not one of ${[...known.keys()].join(", ")}`,
       );
     }
     if (i > 0 && scheme.encodes === "values") {
@@ -125,9 +120,7 @@ export async function codecFromUrl(
   });
   const parameters = read(query, layers);
   const [first, ...rest] = await Promise.all(layers.map((layer) => {
-    const own = Object.keys(layer.parameters ?? {}).filter((name) =>
-      Object.hasOwn(parameters, name)
-    );
+    const own = Object.keys(layer.parameters ?? {}).filter((name) => Object.hasOwn(parameters, name));
     return layer.make(
       Object.fromEntries(own.map((name) => [name, parameters[name]!])),
     );
@@ -148,9 +141,7 @@ function read(
     if (!Object.hasOwn(known, name)) {
       const names = Object.keys(known).join(", ") || "none";
       throw new TypeError(
-        `Cannot make a codec: ${
-          quote(name)
-        } is not one of its parameters (${names})`,
+        `Cannot make a codec: ${quote(name)} is not one of its parameters (${names})`,
       );
     }
     if (Object.hasOwn(options, name)) {
@@ -173,9 +164,7 @@ function toOption(
     if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   } else if (/^(true|false)$/.test(text)) return text === "true";
   throw new TypeError(
-    `Cannot make a codec: the parameter ${name} must be ${
-      kind === "number" ? "a number" : "true or false"
-    }`,
+    `Cannot make a codec: the parameter ${name} must be ${kind === "number" ? "a number" : "true or false"}`,
   );
 }
 

@@ -59,9 +59,7 @@ export async function open<V = unknown>(
   const scheme = schemes.get(url.protocol.slice(0, -1));
 
   const { codec: codecNames, prefix, ttl: ttlText } = takeParameters(url);
-  const ttl = ttlText === undefined
-    ? undefined
-    : toMillisecondsFromText(ttlText);
+  const ttl = ttlText === undefined ? undefined : toMillisecondsFromText(ttlText);
   if (codecNames !== undefined && options.codec) {
     throw new TypeError("Cannot open: there are two codecs");
   }
@@ -101,9 +99,7 @@ function parse(place: string | URL | Place, schemes: Registry): URL {
   if (!URL.canParse(text)) {
     // Not even the cause may quote it: it may hold a password.
     throw new TypeError(
-      `Cannot open: it is not a URL that starts with a scheme (${
-        schemes.schemes.join(", ")
-      })`,
+      `Cannot open: it is not a URL that starts with a scheme (${schemes.schemes.join(", ")})`,
     );
   }
   return new URL(text);

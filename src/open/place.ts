@@ -95,9 +95,7 @@ export function toUrl(place: Place, location: string | undefined): URL {
   for (const name in place) {
     if (name !== "arguments" && !FIELDS.includes(name)) {
       throw new TypeError(
-        `Cannot open: "${name}" is not one of its fields (${
-          FIELDS.join(", ")
-        }, arguments)`,
+        `Cannot open: "${name}" is not one of its fields (${FIELDS.join(", ")}, arguments)`,
       );
     }
   }

@@ -82,9 +82,7 @@ export class Registry {
     const known = this.#schemes.get(scheme);
     if (!known) {
       throw new TypeError(
-        `Cannot open "${scheme}:": the known schemes are ${
-          this.schemes.join(", ")
-        }`,
+        `Cannot open "${scheme}:": the known schemes are ${this.schemes.join(", ")}`,
       );
     }
     return known;
