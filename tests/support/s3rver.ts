@@ -6,10 +6,10 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { freePort } from "./radosgw.ts";
 
 /** A running server with one bucket, `bucket`. */
@@ -56,10 +56,8 @@ export async function startS3rver(): Promise<S3rver> {
   return { endpoint: `http://127.0.0.1:${port}`, credentials, stop };
 }
 
+// Not by resolving: Deno would find its own copy, whose dependencies Node does not find.
 function find(): string | undefined {
-  try {
-    return createRequire(import.meta.url).resolve("@20minutes/s3rver");
-  } catch {
-    return undefined;
-  }
+  const folder = fileURLToPath(new URL("../../node_modules/@20minutes/s3rver", import.meta.url));
+  return existsSync(folder) ? folder : undefined;
 }
