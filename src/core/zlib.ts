@@ -64,6 +64,7 @@ interface Decoded {
 interface Engine {
   readonly bytesWritten: number;
   on(event: string, listener: (value: never) => void): unknown;
+  destroy(): unknown;
   write(chunk: Uint8Array, done: (error?: Error | null) => void): unknown;
   end(): unknown;
 }
@@ -223,10 +224,13 @@ function stream(
 ): TransformStream<Uint8Array, Uint8Array> {
   let given = 0;
   let taken = 0;
+  /** Whether nobody reads any more. */
+  let isLeft = false;
   // Held back, so that the byte behind the end comes together with the last chunk: alone it would begin a new frame.
   let held: Uint8Array | undefined;
   const ended = new Promise<void>((resolve, reject) => {
     engine.on("end", resolve);
+    engine.on("close", resolve);
     engine.on("error", reject);
   });
   ended.catch(() => {});
@@ -241,8 +245,14 @@ function stream(
     start(controller) {
       engine.on("data", (chunk: Uint8Array) => {
         taken += chunk.length;
-        if (taken > maxBytes) controller.error(tooLarge());
-        else controller.enqueue(plain(chunk));
+        try {
+          if (taken > maxBytes) controller.error(tooLarge());
+          else controller.enqueue(plain(chunk));
+        } catch {
+          // Thrown in an event it would end the process.
+          isLeft = true;
+          engine.destroy();
+        }
       });
       engine.on("error", (error: Error) => controller.error(error));
     },
@@ -256,8 +266,9 @@ function stream(
     },
     async flush() {
       if (decoding?.isLenient) await write(oneMore(held ?? new Uint8Array()));
-      engine.end();
+      if (!isLeft) engine.end();
       await ended;
+      if (isLeft) return;
       if (taken > maxBytes) throw tooLarge();
       if (decoding && !isWhole(engine, given, decoding.finder)) throw incomplete(decoding.name);
     },

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { describe, test } from "node:test";
 import { brotli } from "../../src/codecs/brotli.ts";
@@ -97,6 +98,20 @@ for (const [name, make] of Object.entries(codecs)) {
     }
   });
 
+  test(`${name}() outlives a reader that stops early`, async () => {
+    for (const way of ["encode", "decode"] as const) {
+      const input = way === "decode" ? await make().encode(noise(60_000)) : noise(60_000);
+      const { readable, writable } = make().streams![way]();
+      const writer = writable.getWriter();
+      const reader = readable.getReader();
+      const written = Promise.allSettled([writer.write(input), writer.close()]);
+      if (way === "decode") assertLess(0, (await reader.read()).value!.length);
+      await reader.cancel("enough");
+      assertEquals((await written).length, 2);
+      assert((await reader.read()).done);
+    }
+  });
+
   test(`${name}() keeps no more memory than its bytes`, async () => {
     for (const bytes of [await make().encode(repeated(100)), await make().decode(await make().encode(repeated(100)))]) {
       assertEquals(Object.getPrototypeOf(bytes), Uint8Array.prototype);
@@ -189,3 +204,88 @@ for (const make of [brotli, zstd]) {
     });
   });
 }
+
+const starts = [
+  [0x1f, 0x8b],
+  [0x1f, 0x8b, 8, 0],
+  [0x78, 0x9c],
+  [0x78, 0x5e],
+  [0x28, 0xb5, 0x2f, 0xfd],
+  [0x50, 0x2a, 0x4d, 0x18],
+  [0x5f, 0x2a, 0x4d, 0x18],
+];
+for (const make of [gzip, deflate, zstd]) {
+  const { name } = make();
+  const isOwn = (bytes: Uint8Array) => {
+    const [a = 0, b = -1, c, d] = bytes;
+    if (name === "gzip") return a === 0x1f && b === 0x8b;
+    if (name === "deflate") return (a & 15) === 8 && a >> 4 <= 7 && b >= 0 && (a * 256 + b) % 31 === 0;
+    return (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) ||
+      (a >> 4 === 5 && b === 0x2a && c === 0x4d && d === 0x18);
+  };
+
+  checkLaws(`${name}({ minBytes })`, {
+    codec: make({ minBytes: 100 }),
+    values: [...short, ...long, ...starts.map((start) => Uint8Array.from(start))],
+    refused: claims.refused,
+    deterministic: true,
+  });
+
+  test(`${name}({ minBytes }) keeps raw what is shorter and does not begin as its own, and reads all of it`, async () => {
+    const nested = await Promise.all([gzip(), deflate(), zstd()].map((codec) => codec.encode(repeated(50))));
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 120 }),
+      fc.tuple(fc.constantFrom(...starts), fc.uint8Array({ maxLength: 30 }))
+        .map(([start, rest]) => Uint8Array.of(...start, ...rest)),
+      fc.constantFrom(...nested),
+    );
+    await fc.assert(
+      fc.asyncProperty(bytes, fc.constantFrom(0, 1, 2, 3, 4, 5, 64, Infinity), async (bytes, minBytes) => {
+        const codec = make({ minBytes });
+        const raw = await codec.encode(bytes);
+        if (bytes.length < minBytes && !isOwn(bytes)) assertEquals(raw, bytes);
+        else assert(isOwn(raw));
+        assertEquals(await codec.decode(raw), bytes);
+        // Another minBytes is another choice when writing, not when reading.
+        assertEquals(await make({ minBytes: 1 }).decode(raw), bytes);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test(`${name}() without minBytes reads nothing raw`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 50 }), async (bytes) => {
+        await assertRejects(async () => await make().decode(bytes));
+      }),
+    );
+    assertEquals(make().contentEncoding, name);
+    assertEquals(make({ minBytes: 0 }).contentEncoding, name);
+    assertEquals(make({ minBytes: 1 }).contentEncoding, undefined);
+  });
+
+  test(`${name}({ minBytes }) does not read streams that were cut off`, async () => {
+    const raw = await make().encode(repeated(500));
+    for (const end of [-1, -5]) {
+      const cut = new Response(raw.slice(0, end) as BufferSource).body!;
+      const stream = cut.pipeThrough(make({ minBytes: 10 }).streams!.decode());
+      await assertRejects(() => new Response(stream).arrayBuffer());
+    }
+  });
+}
+
+test("zstd({ minBytes }) reads raw values where there is no node:zlib, and names itself for the others", async () => {
+  const packed = await zstd().encode(repeated(100));
+  await without([], async () => {
+    const codec = zstd({ minBytes: 100 });
+    assertEquals(await codec.decode(await codec.encode(repeated(99))), repeated(99));
+    for (const use of [() => codec.decode(packed), () => codec.encode(repeated(100))]) {
+      const error = await assertRejects(async () => await use(), StoreError, "zstd");
+      assertEquals(error.code, "unsupported");
+    }
+  });
+});
+
+test("brotli() does not take minBytes, as nothing tells its bytes from others", () => {
+  assertThrows(() => brotli({ minBytes: 10 } as never), TypeError, "minBytes");
+});

@@ -65,6 +65,7 @@ test("codecFromUrl() refuses parameters that are unknown, doubled, wrong or out 
       "json+zstd?level=23",
       "json+zstd+gzip?level=19",
       "json?indent=11",
+      "json+gzip?minBytes=-1",
     ]
   ) {
     await assertRejects(() => codecFromUrl(url), RangeError);
