@@ -51,7 +51,7 @@ export function deflate(options: DeflateOptions = {}): Codec<Uint8Array, Uint8Ar
     maxBytes: options.maxBytes,
     portable: portableCompression("deflate", options),
   });
-  return sparingShort(codec, options.minBytes, isZlib);
+  return sparingShort(codec, options, isZlib);
 }
 
 /** Whether bytes begin with a header of zlib (RFC 1950 §2.2). */

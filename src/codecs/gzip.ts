@@ -52,7 +52,7 @@ export function gzip(options: GzipOptions = {}): Codec<Uint8Array, Uint8Array> {
     maxBytes: options.maxBytes,
     portable: portableCompression("gzip", options),
   });
-  return sparingShort(codec, options.minBytes, isGzip);
+  return sparingShort(codec, options, isGzip);
 }
 
 function isGzip(bytes: Uint8Array): boolean {

@@ -53,7 +53,7 @@ export function zstd(options: ZstdOptions = {}): Codec<Uint8Array, Uint8Array> {
     maxBytes: options.maxBytes,
     findEnd,
   });
-  return sparingShort(codec, options.minBytes, isZstd);
+  return sparingShort(codec, options, isZstd);
 }
 
 const FRAME = 0xfd2fb528;

@@ -58,6 +58,24 @@ for (const [name, make] of Object.entries({ gzip, deflate, zstd })) {
       await assertRejects(async () => await codec.decode(begins.slice(0, -1)));
     });
 
+    test("keeps within maxBytes, compressed or not, at once or streamed", async () => {
+      const limited = make({ minBytes: 100, maxBytes: 10 });
+      for (const raw of [new Uint8Array(11).fill(65), begins]) {
+        const uses = [() => limited.decode(raw), () => through(limited.streams!.decode(), raw, 3)];
+        for (const use of uses) {
+          assertEquals((await assertRejects(async () => await use(), StoreError)).code, "too-large");
+        }
+      }
+      assertEquals((await limited.decode(new Uint8Array(10).fill(65))).length, 10);
+    });
+
+    test("gives plain bytes", async () => {
+      class Own extends Uint8Array {}
+      for (const bytes of [await codec.encode(Own.of(65)), await codec.decode(Own.of(65))]) {
+        assertEquals(Object.getPrototypeOf(bytes), Uint8Array.prototype);
+      }
+    });
+
     test("is refused below 0", () => {
       assertThrows(() => make({ minBytes: -1 }), RangeError, "minBytes");
       assertThrows(() => make({ minBytes: NaN }), RangeError, "minBytes");
