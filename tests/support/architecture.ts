@@ -27,6 +27,9 @@ const PICKERS: readonly string[] = ["src/platform/local_file_system.ts"];
 // Folders whose files know nothing of each other; a sub-folder is one thing with the file of its name.
 const SEPARATE: readonly string[] = ["codecs", "platform", "backends", "layers"];
 
+// Two roads to one place share its parts: who may use the sub-folder of whom.
+const KIN: Readonly<Record<string, string>> = { upstash: "redis", sql: "sqlite" };
+
 const EMPTY_NAMES: readonly string[] = ["utils", "util", "helpers", "helper", "common", "types", "index", "misc"];
 
 const LONGEST = 400;
@@ -56,7 +59,8 @@ export function floorFaults(files: readonly SourceFile[]): string[] {
       }
       if (targetFloor > floor) return [`${path} imports ${target}, which is a floor above`];
       if (targetFloor === floor && targetFolder !== folder) return [`${path} imports ${target}, which is next door`];
-      const apart = SEPARATE.includes(folder) && targetFolder === folder && thingOf(path) !== thingOf(target);
+      const apart = SEPARATE.includes(folder) && targetFolder === folder && thingOf(path) !== thingOf(target) &&
+        !(KIN[thingOf(path)] === thingOf(target) && target.split("/").length > 3);
       if (apart && !PORTS.includes(target) && !PICKERS.includes(path)) {
         return [`${path} imports ${target}, which is another of its kind`];
       }
