@@ -33,7 +33,7 @@ export interface RedisWire {
    * to be had, the reason of the signal after an abort. Ends within a deadline in any case.
    */
   send(commands: readonly Command[], options?: SendOptions): Promise<readonly Reply[]>;
-  /** Lets go of sockets and timers; what is under way is rejected. */
+  /** Waits for what is under way, within its deadline, and lets go of sockets and timers. */
   close(): Awaitable<void>;
 }
 
