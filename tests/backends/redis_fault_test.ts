@@ -22,8 +22,11 @@ before(async () => {
   proxy = await startTcpProxy(server.port);
 });
 afterEach(async () => {
+  if (skip) return;
   for (const store of stores) await store.close();
   stores = [];
+  // A test that failed may have left it down.
+  if (await server.cli("PING").catch(() => "") !== "PONG") await server.start();
 });
 after(async () => {
   if (skip) return;
@@ -76,7 +79,7 @@ describe("redis on a server that is killed and comes again", { skip }, () => {
           await store.set(key, round);
           acknowledged.set(key, round);
         } catch (error) {
-          assertEquals((error as StoreError).code, "unavailable");
+          assert(["unavailable", "timeout"].includes((error as StoreError).code), `${error}`);
           // Whether it was written is not known, so nobody may rely on the value from before.
           acknowledged.delete(key);
           await new Promise((resolve) => setTimeout(resolve, 5));
@@ -109,7 +112,7 @@ describe("redis on a server that is killed and comes again", { skip }, () => {
             await store.update("count", (count = 0) => count + 1);
             done++;
           } catch (error) {
-            assertEquals((error as StoreError).code, "unavailable");
+            assert(["unavailable", "timeout"].includes((error as StoreError).code), `${error}`);
             unknown++;
             await new Promise((resolve) => setTimeout(resolve, 5));
           }
