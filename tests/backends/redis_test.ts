@@ -543,7 +543,8 @@ describe("redis refusals", { skip }, () => {
         }
       }
       assertEquals(value, 7);
-      assert(error?.message.includes("loading"), error?.message);
+      // Bun's own client waits until the server greets it, which is when it has loaded.
+      if (RUNTIME !== "bun") assert(error?.message.includes("loading"), error?.message);
     } finally {
       await loading.stop();
     }
