@@ -270,6 +270,22 @@ describe("redis over a connection that breaks", { skip }, () => {
   });
 });
 
+test("redis that hangs while it greets is given up in time, and the next connection works", { skip }, async () => {
+  const store = new Store<number>(redis(`redis://127.0.0.1:${proxy.port}/1`, { timeout: DEADLINE }));
+  stores.push(store);
+  proxy.faults = ["hang"];
+  const { connections } = proxy;
+  await failsInTime(() => store.get("key"), "unavailable", "timeout");
+  assertEquals(await recovers(() => store.get("key")), undefined);
+  assert(proxy.connections > connections + 1);
+  proxy.faults = ["hang"];
+  const hanging = new Store<number>(redis(`redis://127.0.0.1:${proxy.port}/1`, { timeout: DEADLINE }));
+  const lost = failsInTime(() => hanging.get("key"), "unavailable", "timeout");
+  await hanging.close();
+  await lost;
+  proxy.faults = [];
+});
+
 test("four processes that count up one key 50 times each end at exactly 200", { skip }, async () => {
   for (const place of ["", "?hash=counts"]) {
     const children = Array.from({ length: 4 }, () => {

@@ -178,6 +178,7 @@ export class RedisTexts implements Backend<string> {
   }
 
   async close(): Promise<void> {
+    this.#reads.flush();
     await this.#wire.close();
   }
 
