@@ -56,7 +56,7 @@ export class RedisTexts implements Backend<string> {
   // Not async, like all that is called the most: every step would cost a turn of the microtask queue.
   read(key: string, options?: ReadOptions): Promise<Entry<string> | undefined> {
     if (options?.details) return this.#entry("read", key, options);
-    const text = abortable(this.#reads.read(key), options?.signal) as Promise<string | null>;
+    const text = abortable(this.#reads.read(key, options?.signal), options?.signal) as Promise<string | null>;
     return text.then(this.#found, this.#failed("read", key));
   }
 
