@@ -60,7 +60,7 @@ export class RedisTexts implements Backend<string> {
     return text.then(this.#found, this.#failed("read", key));
   }
 
-  write(key: string, raw: string, options: WriteOptions = {}): Promise<boolean> {
+  write(key: string, raw: string, options: WriteOptions = {}): Promise<string | boolean> {
     const expiresAt = toMoment(options.expiresAt);
     const { condition } = options;
     if (this.#isPast(expiresAt)) return this.#writeExpired(key, options);
@@ -68,9 +68,11 @@ export class RedisTexts implements Backend<string> {
     const { set, add } = this.#shape;
     const by = condition === undefined ? set : condition === "absent" ? add : undefined;
     const command = by?.(key, text, expiresAt);
-    if (command) return this.#send("write", key, command, options).then(isDone);
+    // What Redis answers to a write without a condition says nothing: HSET counts new fields.
+    if (command) return this.#send("write", key, command, options).then((reply) => !condition || isDone(reply));
     const args = [conditionOf(condition), `${expiresAt ?? ""}`, text];
-    return this.#script("write", key, "write", [key], args, options).then(isDone);
+    const sent = this.#script("write", key, "write", [key], args, options);
+    return sent.then((reply) => typeof reply === "string" ? reply : isDone(reply));
   }
 
   async remove(key: string, options: RemoveOptions = {}): Promise<boolean> {
