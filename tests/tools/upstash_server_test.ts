@@ -5,7 +5,9 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Redis } from "@upstash/redis";
 import { type UpstashServer, upstashServer } from "../../src/tools/upstash_server.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
-import { type Served, serve } from "../support/serve.ts";
+import { serve, type Served } from "../support/serve.ts";
+
+type Subscriber = ReturnType<Redis["subscribe"]>;
 
 const skip = redisServerIsMissing() ?? false;
 const token = "a token";
@@ -28,6 +30,8 @@ after(async () => {
   await redis.stop();
 });
 
+type Answer = readonly [status: number, answer: unknown];
+
 async function ask(
   path: string,
   { method = "GET", body, headers = {} }: {
@@ -35,7 +39,7 @@ async function ask(
     body?: string | Uint8Array<ArrayBuffer>;
     headers?: Record<string, string>;
   } = {},
-): Promise<[status: number, answer: unknown]> {
+): Promise<Answer> {
   const response = await fetch(`${served.endpoint}${path}`, {
     method,
     body: body ?? null,
@@ -46,7 +50,7 @@ async function ask(
 
 const post = (path: string, body: string | Uint8Array<ArrayBuffer>, headers?: Record<string, string>) =>
   ask(path, { method: "POST", body, ...headers && { headers } });
-const ok = (result: unknown) => [200, { result }];
+const ok = (result: unknown): Answer => [200, { result }];
 
 describe("upstashServer(): the protocol", { skip }, () => {
   test("a path is a command", async () => {
@@ -72,7 +76,10 @@ describe("upstashServer(): the protocol", { skip }, () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
     assertEquals(await post("/set/bytes", bytes), ok("OK"));
     assertEquals(await ask("/strlen/bytes"), ok(256));
-    assertEquals(await ask("/get/bytes", { headers: { "upstash-encoding": "base64" } }), ok(btoa(String.fromCharCode(...bytes))));
+    assertEquals(
+      await ask("/get/bytes", { headers: { "upstash-encoding": "base64" } }),
+      ok(btoa(String.fromCharCode(...bytes))),
+    );
   });
 
   test("a body is a command in JSON, and integers keep their digits", async () => {
@@ -168,7 +175,7 @@ describe("upstashServer(): the protocol", { skip }, () => {
   });
 
   test("a token is a header or a parameter, and has to be right", async () => {
-    const denied = [401, { error: "WRONGPASS invalid or missing auth token" }];
+    const denied: Answer = [401, { error: "WRONGPASS invalid or missing auth token" }];
     for (const authorization of ["", "Bearer", "Bearer wrong", `Basic ${token}`, `Bearer ${token}x`]) {
       assertEquals(await ask("/get/foo", { headers: { authorization } }), denied);
     }
@@ -280,28 +287,35 @@ describe("upstashServer(): the vendor's client", { skip }, () => {
     }
   });
 
-  for (const kind of ["subscribe", "psubscribe"] as const) {
-    test(`${kind}() hears what is published, until it ends`, async () => {
-      const subscriber = kind === "subscribe" ? client.subscribe("news 1") : client.psubscribe("news*");
-      const heard: unknown[] = [];
-      const confirmed = new Promise<void>((resolve) => subscriber.on(kind as "subscribe", () => resolve()));
-      const enough = new Promise<void>((resolve) =>
-        subscriber.on(kind === "subscribe" ? "message" : "pmessage" as "message", (message: unknown) => {
-          if (heard.push(message) === 3) resolve();
-        })
-      );
-      await confirmed;
-      for (const message of ["hello, world", { a: 1 }, "☃"]) assertEquals(await client.publish("news 1", message), 1);
-      await enough;
-      const pattern = kind === "subscribe" ? {} : { pattern: "news*" };
-      const expected = kind === "subscribe" ? ["hello, world", { a: 1 }, "☃"] : undefined;
-      if (expected) assertEquals(heard, expected.map((message) => ({ ...pattern, channel: "news 1", message })));
-      else assertEquals(heard.length, 3);
-      await subscriber.unsubscribe();
-      for (let left = 200; left > 0 && await client.publish("news 1", "gone") > 0; left--) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      assertEquals(await client.publish("news 1", "gone"), 0);
-    });
-  }
+  const confirmed = (subscriber: Subscriber, kind: "subscribe" | "psubscribe") =>
+    new Promise<void>((resolve) => subscriber.on(kind as "subscribe", () => resolve()));
+  const ended = async (subscriber: Subscriber) => {
+    await subscriber.unsubscribe();
+    for (let left = 200; left > 0 && await client.publish("news 1", "gone") > 0; left--) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assertEquals(await client.publish("news 1", "gone"), 0);
+  };
+
+  test("subscribe() hears what is published, until it ends", async () => {
+    const subscriber: Subscriber = client.subscribe("news 1");
+    await confirmed(subscriber, "subscribe");
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const heard: unknown[] = [];
+    subscriber.on("message", (message) => heard.push(message) === 3 && resolve(heard));
+    const messages = ["hello, world", { a: 1 }, "☃"];
+    for (const message of messages) assertEquals(await client.publish("news 1", message), 1);
+    assertEquals(await promise, messages.map((message) => ({ channel: "news 1", message })));
+    await ended(subscriber);
+  });
+
+  test("psubscribe() hears what is published under a pattern", async () => {
+    const subscriber: Subscriber = client.psubscribe("news*");
+    await confirmed(subscriber, "psubscribe");
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    subscriber.on("pmessage" as "message", resolve);
+    assertEquals(await client.publish("news 1", { a: 1 }), 1);
+    assertEquals(await promise, { pattern: "news*", channel: "news 1", message: { a: 1 } });
+    await ended(subscriber);
+  });
 });
