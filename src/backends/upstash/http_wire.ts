@@ -30,7 +30,6 @@ class Batch {
   /** Those that nobody has answered yet. */
   readonly open = new Set<Task>();
   readonly controller = new AbortController();
-  readonly done = Promise.withResolvers<void>();
   commands = 0;
   text = 0;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -66,6 +65,8 @@ export class HttpWire implements RedisWire {
   // In the order of their calls.
   readonly #batches = new Set<Batch>();
   #gathering: Batch | undefined;
+  // Resolved whenever a batch is done.
+  #change = Promise.withResolvers<void>();
   #isClosed = false;
 
   /** Takes the deadline in milliseconds. */
@@ -98,32 +99,30 @@ export class HttpWire implements RedisWire {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#batches].map(({ done }) => done.promise));
+    while (this.#batches.size > 0) await this.#change.promise;
   }
 
   async #run(batch: Batch): Promise<void> {
     // Not before the turn is over; and each batch has a timer of its own, since a worker stops those of another request.
     await undefined;
     this.#watch(batch);
-    for (let before = this.#before(batch); before; before = this.#before(batch)) await before.done.promise;
+    while (this.#hasToWait(batch)) await this.#change.promise;
     if (this.#gathering === batch) this.#gathering = undefined;
     if (batch.open.size > 0) await this.#request(batch);
     this.#finish(batch);
   }
 
-  /** A batch that has to be done before this one is sent. */
-  #before(batch: Batch): Batch | undefined {
+  /** Whether an earlier batch has to be done before this one is sent. */
+  #hasToWait(batch: Batch): boolean {
     const latest = performance.now() - 2 * this.#timeout;
     let requests = 0;
-    let first: Batch | undefined;
     for (const other of this.#batches) {
       if (other === batch) break;
       // Whoever should have ended it is gone, which happens to requests of workers.
       if (other.tasks.at(-1)!.begun < latest) this.#finish(other);
-      else if (depend(other.use, batch.use)) return other;
-      else if (++requests === 1) first = other;
+      else if (depend(other.use, batch.use) || ++requests >= MOST_REQUESTS) return true;
     }
-    return requests >= MOST_REQUESTS ? first : undefined;
+    return false;
   }
 
   async #request(batch: Batch): Promise<void> {
@@ -165,7 +164,8 @@ export class HttpWire implements RedisWire {
     if (this.#gathering === batch) this.#gathering = undefined;
     this.#batches.delete(batch);
     clearTimeout(batch.timer);
-    batch.done.resolve();
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 
   /** Looks after the deadlines of its calls. */
