@@ -12,7 +12,7 @@ import { givenClient, type RedisClientLike } from "./redis/given_client.ts";
 import type { Connect } from "./redis/connection.ts";
 import { nodeRedis } from "./redis/node_redis.ts";
 import { RedisBackend } from "./redis/redis_backend.ts";
-import { addressOf, nameOf } from "./redis/server_address.ts";
+import { ADDRESS_PARAMETERS, addressOf, nameOf } from "./redis/server_address.ts";
 import { SHAPE_OPTIONS, shapeOf, type ShapeOptions } from "./redis/shape_options.ts";
 
 export type { BunRedisLike, IoredisLike, NodeRedisLike, RedisClientLike } from "./redis/given_client.ts";
@@ -80,6 +80,7 @@ export function redis(place: string | URL | RedisClientLike, options: RedisOptio
 
 /**
  * The backend that a URL names: `redis://host/0?hash=settings&revision=true&timeout=2000`.
+ * What stands in front of the parameters may be said by `host port db username password` among them.
  *
  * @throws {TypeError} If a parameter is unknown or the URL names no server.
  */
@@ -87,7 +88,7 @@ export function redisFromUrl(url: URL): ByteBackend {
   const rest = new URL(url);
   const options: Record<string, unknown> = {};
   for (const [name, value] of url.searchParams) {
-    if (name === "db") continue;
+    if (ADDRESS_PARAMETERS.includes(name)) continue;
     if (name === "hash") options[name] = value;
     else if (name === "timeout" && /^\d+$/.test(value)) options[name] = Number(value);
     else if (name === "revision" && /^(true|false)$/.test(value)) options[name] = value === "true";

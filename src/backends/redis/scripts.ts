@@ -4,7 +4,8 @@
  *
  * A script is a prelude, which says how this shape keeps entries, and a body, which is the same for both shapes. The
  * prelude gives the names of the entries as `N`, the arguments as `A`, and the functions `get` (value, moment of expiry
- * or -1, version; nothing if absent), `put`, `drop` (1 if there was a live entry), `extend` and `bump`.
+ * or -1, version; nothing if absent), `has`, `put`, `drop`, `extend` and `bump`. The revision is counted up before anything
+ * changes: if that fails, nothing has.
  *
  * @module
  */
@@ -32,10 +33,10 @@ end
 local function put(k,v,t)
 if t=='' then redis.call('SET',k,v) else redis.call('SET',k,v,'PXAT',t) end
 end
-local function drop(k) return redis.call('UNLINK',k) end
+local function has(k) return redis.call('EXISTS',k)>0 end
+local function drop(k) redis.call('UNLINK',k) end
 local function extend(k,t)
-if t=='' then redis.call('PERSIST',k) return redis.call('EXISTS',k) end
-return redis.call('PEXPIREAT',k,t)
+if t=='' then redis.call('PERSIST',k) else redis.call('PEXPIREAT',k,t) end
 end
 `;
 
@@ -53,18 +54,12 @@ local function put(k,v,t)
 redis.call('HSET',H,k,v)
 if t~='' then redis.pcall('HPEXPIREAT',H,t,'FIELDS',1,k) end
 end
-local function drop(k)
-local v=get(k)
-redis.call('HDEL',H,k)
-return v and 1 or 0
-end
+local function has(k) return get(k)~=nil end
+local function drop(k) redis.call('HDEL',H,k) end
 local function extend(k,t)
-local v=get(k)
-if not v then return 0 end
-v=v:gsub('^data:;expires=%d+;','data:;'):gsub('^data:;expires=%d+,','')
+local v=redis.call('HGET',H,k):gsub('^data:;expires=%d+;','data:;'):gsub('^data:;expires=%d+,','')
 if t~='' then v='data:;expires='..t..(v:find('^data:;') and v:sub(6) or ','..v) end
 put(k,v,t)
-return 1
 end
 `;
 
@@ -82,14 +77,14 @@ const BODIES = {
   /** The entry of the first name. */
   read: "local v,t,id=get(N[1]) if v then return {v,t,id} end",
   /** The entry of the first name, which is gone afterwards. */
-  take: "local v,t,id=get(N[1]) if v then drop(N[1]) bump() return {v,t,id} end",
+  take: "local v,t,id=get(N[1]) if v then bump() drop(N[1]) return {v,t,id} end",
   /** Condition, moment of expiry, values: 1 if written. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
 if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
 end
-for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
 bump()
+for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
 return 1`,
   /** Condition: how many live entries are gone. */
   remove: `if A[1]~='' then
@@ -97,13 +92,14 @@ local _,_,id=get(N[1])
 if A[1]~='='..(id or '') then return 0 end
 end
 local n=0
-for _,k in ipairs(N) do n=n+drop(k) end
+for _,k in ipairs(N) do if has(k) then n=n+1 end end
 if n>0 then bump() end
+for _,k in ipairs(N) do drop(k) end
 return n`,
   /** Moment of expiry: 1 if there was an entry. */
-  touch: "local n=extend(N[1],A[1]) if n>0 then bump() end return n",
+  touch: "if not has(N[1]) then return 0 end bump() extend(N[1],A[1]) return 1",
   /** 1 if there is an entry; of a hash. */
-  has: "return get(N[1]) and 1 or 0",
+  has: "return has(N[1]) and 1 or 0",
   /** Cursor, pattern, size: the next cursor and the names of live entries; of a hash. */
   page: `local r,n=redis.call('HSCAN',H,A[1],'MATCH',A[2],'COUNT',A[3]),{}
 for i=1,#r[2],2 do if live(r[2][i+1]) then n[#n+1]=r[2][i] end end

@@ -20,33 +20,46 @@ export interface ServerAddress {
   readonly tls?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** Parameters of a URL that say what stands in front of them, for whoever has it as plain data. */
+export const ADDRESS_PARAMETERS: readonly string[] = ["host", "port", "db", "username", "password"];
+
 /**
- * The address in a URL of the schemes `redis: rediss: redis+unix:`; other parameters than `db` must be gone from it.
+ * The address in a URL of the schemes `redis: rediss: redis+unix:`, such as `redis://user:password@host:6379/0` or
+ * `redis:?host=host&port=6379&db=0`.
  *
  * @throws {TypeError} If it is none; the message does not quote it, because it may hold a password.
  */
 export function addressOf(place: string | URL): ServerAddress {
   const refuse = (reason: string) => new TypeError(`Cannot make redis: ${reason}`);
-  // Without this it would be the host of a place that nobody knows.
   if (!URL.canParse(place)) throw refuse("its URL is none; write redis://host:6379/0");
   const url = new URL(place);
   const scheme = url.protocol.replace(/^redis\+/, "").slice(0, -1);
   if (!["redis", "rediss", "unix"].includes(scheme)) {
     throw refuse("the schemes of its URL are redis:, rediss: and redis+unix:");
   }
-  const { searchParams, hostname, port, hash } = url;
-  for (const name of searchParams.keys()) if (name !== "db") throw refuse(`"${name}" is not a parameter of its URL`);
+  const { searchParams, hash } = url;
+  for (const name of searchParams.keys()) {
+    if (!ADDRESS_PARAMETERS.includes(name)) throw refuse(`"${name}" is not a parameter of its URL`);
+  }
   if (hash) throw refuse("its URL has a part after #; write that as %23");
-  const path = decode(url.pathname);
+  const part = (name: string, inUrl: string) => {
+    const inQuery = searchParams.get(name) ?? "";
+    if (inUrl && inQuery) throw refuse(`its URL says ${name} twice`);
+    return inUrl || inQuery;
+  };
   const isUnix = scheme === "unix";
-  if (isUnix && (hostname || !path.startsWith("/"))) throw refuse("write redis+unix:///path/to/socket");
-  const number = searchParams.get("db") ?? (isUnix ? "" : path.replace(/^\//, ""));
-  if (!/^\d{0,9}$/.test(number)) throw refuse("the database in its URL must be a number");
+  const path = decode(url.pathname);
+  const host = part("host", url.hostname);
+  const port = part("port", url.port);
+  if (isUnix && (host || port || !path.startsWith("/"))) throw refuse("write redis+unix:///path/to/socket");
+  if (!/^\d{0,5}$/.test(port)) throw refuse("the port in its URL must be a number");
+  const database = part("db", isUnix ? "" : path.replace(/^\//, ""));
+  if (!/^\d{0,9}$/.test(database)) throw refuse("the database in its URL must be a number");
   return {
-    ...(isUnix ? { path } : { host: hostname.replace(/^\[(.*)\]$/, "$1") || "localhost", port: Number(port || 6379) }),
-    ...(url.username && { username: decode(url.username) }),
-    ...(url.password && { password: decode(url.password) }),
-    database: Number(number),
+    ...(isUnix ? { path } : { host: host.replace(/^\[(.*)\]$/, "$1") || "localhost", port: Number(port || 6379) }),
+    username: part("username", decode(url.username)) || undefined,
+    password: part("password", decode(url.password)) || undefined,
+    database: Number(database),
     ...(scheme === "rediss" && { tls: {} }),
   };
 }
