@@ -62,7 +62,7 @@ export class RedisBackend implements ByteBackend {
   async read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
     if (options?.details) return await this.#entry("read", key, options);
     try {
-      const text = await abortable(this.#reads.read(key), options?.signal);
+      const text = await abortable(this.#reads.read(key, options?.signal), options?.signal);
       const found = text === null ? undefined : this.#value("read", key, text);
       return found && { value: found.value };
     } catch (error) {

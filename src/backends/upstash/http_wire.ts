@@ -129,10 +129,12 @@ export class HttpWire implements RedisWire {
     // Aborted calls that have not been sent need not be.
     const tasks = batch.tasks.filter((task) => batch.open.has(task));
     const commands = tasks.flatMap((task) => task.commands);
-    let tries = tasks.every(({ repeatable }) => repeatable) ? 1 : 0;
+    const repeatable = tasks.every((task) => task.repeatable);
+    const { signal } = batch.controller;
+    let tries = repeatable ? 1 : 0;
     for (;;) {
       try {
-        const replies = toReplies(await this.#road(commands, batch.controller.signal), commands.length);
+        const replies = toReplies(await this.#road(commands, { signal, repeatable }), commands.length);
         let at = 0;
         for (const task of tasks) this.#settle(batch, task, replies.slice(at, at += task.commands.length));
         return;
