@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, type RedisWire, type Reply, ReplyError, type SendOptions, WireError } from "../redis/wire.ts";
+import { type Command, type RedisWire, type Reply, type ReplyError, type SendOptions, WireError } from "../redis/wire.ts";
 import { LostAnswer, toReplies, toWireError } from "./failures.ts";
 import { depend, type Use, useOf } from "./names.ts";
 import type { Road } from "./vendor_client.ts";
