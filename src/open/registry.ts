@@ -134,4 +134,16 @@ export const registry: Registry = Registry.empty
   .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
+  )
+  .with(
+    "upstash",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
+  )
+  .with(
+    "upstash+https",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
+  )
+  .with(
+    "upstash+http",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
   );
