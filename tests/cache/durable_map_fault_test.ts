@@ -133,6 +133,25 @@ describe("a DurableMap in a race", () => {
       await map.sync();
       assertEquals(map.snapshot.get("a"), "theirs");
     });
+
+    test(`${title}: a write whose answer comes during a reload does not hide what came after it`, async () => {
+      const { map, gates, others } = await open({ autosync: false });
+      gates.waits.set("write", "after");
+      const writing = map.set("a", "own");
+      await gates.arrival("write");
+      await others.set("a", "theirs");
+      gates.waits.set("read", "after");
+      const syncing = map.sync();
+      await gates.arrival("read");
+      await gates.pass("write");
+      await writing;
+      assertEquals(map.snapshot.get("a"), "own");
+      gates.waits.clear();
+      await gates.pass("read");
+      await syncing;
+      await map.sync();
+      assertEquals(map.snapshot.get("a"), "theirs");
+    });
   }
 
   test("own changes of a key happen in the order they were asked for, others do not wait", async () => {
