@@ -7,6 +7,8 @@
 import { isEqual } from "../core/equality.ts";
 import { StoreError, type StoreErrorCode } from "../core/store_error.ts";
 
+export { isEqual };
+
 /** The error of a broken law. */
 export class BrokenLaw extends Error {
   /** `BrokenLaw`. */

@@ -42,8 +42,13 @@ export async function writeOrResolve<V>(
       if (answer !== false) return { value, version, expiresAt: options?.expiresAt };
     }
     seen = await backend.read(key, { signal, details: true });
-    if (value === undefined && !seen) return undefined;
-    value = await resolve({ key, value, before, current: seen?.value });
-    if (value === seen?.value) return seen;
+    const current = seen?.value;
+    if (value === current) {
+      if (value === undefined) return undefined;
+      // Two of one mind; it is written all the same, because it may have another lifetime.
+      continue;
+    }
+    value = await resolve({ key, value, before, current });
+    if (value === current) return seen;
   }
 }

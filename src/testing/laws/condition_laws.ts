@@ -4,8 +4,7 @@
  * @module
  */
 
-import { isEqual } from "../../core/equality.ts";
-import { expect, expectEqual, expectRejection } from "../expect.ts";
+import { expect, expectEqual, expectRejection, isEqual } from "../expect.ts";
 import { law, type StoreLaw } from "./law.ts";
 
 /** Laws of conditional writes. */
