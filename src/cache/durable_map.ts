@@ -14,6 +14,7 @@ import { Store } from "../core/store.ts";
 import { StoreError } from "../core/store_error.ts";
 import type { ValueBackend } from "../core/store_options.ts";
 import type { Conflict, Resolve } from "./durable_map/conflicts.ts";
+import type { Freshness } from "./durable_map/freshness.ts";
 import { type ChangeOrigin, type DurableChange, LocalEntries } from "./durable_map/local_entries.ts";
 import { Mirror, type MirrorOptions, type PassOptions } from "./durable_map/mirror.ts";
 import { WarmCopy } from "./durable_map/warm_copy.ts";
@@ -73,13 +74,15 @@ export interface DurableMapOptions<V> extends CallOptions {
  * ```
  */
 export class DurableMap<V> extends Store<V> {
-  readonly #mirror: Mirror<V>;
+  readonly #local: LocalEntries<V>;
+  readonly #freshness: Freshness;
   readonly #ends: readonly (() => unknown)[];
   #closing: Promise<void> | undefined;
 
   private constructor(mirror: Mirror<V>, store: Store<V>, now: Clock, ends: readonly (() => unknown)[]) {
     super(mirror.backend() as ValueBackend<V>, { ttl: store.ttl, now });
-    this.#mirror = mirror;
+    this.#local = mirror.local;
+    this.#freshness = mirror.freshness;
     this.#ends = ends;
   }
 
@@ -134,17 +137,17 @@ export class DurableMap<V> extends Store<V> {
    * call answers another one. To change it is a mistake that nobody catches.
    */
   get snapshot(): ReadonlyMap<string, V> {
-    return this.#mirror.local.snapshot;
+    return this.#local.snapshot;
   }
 
   /** Whether the store did not answer when it was asked last, so that what reads answer may be old. */
   get stale(): boolean {
-    return this.#mirror.freshness.isStale;
+    return this.#freshness.isStale;
   }
 
   /** What the store said when it was asked last and did not answer; `undefined` while it does. */
   get error(): unknown {
-    return this.#mirror.freshness.error;
+    return this.#freshness.error;
   }
 
   /**
@@ -153,14 +156,17 @@ export class DurableMap<V> extends Store<V> {
    * @throws {StoreError} If it does not answer, whatever `onOutage` says.
    */
   async sync(options?: CallOptions): Promise<void> {
-    await this.#mirror.freshness.sync(options?.signal);
+    await this.#freshness.sync(options?.signal);
   }
 
   /** The value, or `undefined` if the key is absent. */
+  // deno-lint-ignore require-await -- without one it is faster for values at hand
   override async get(key: string, options?: CallOptions): Promise<V | undefined> {
-    const { freshness, local } = this.#mirror;
-    const value = options === undefined && !freshness.isDue() ? local.get(key) : undefined;
-    return value === undefined ? await super.get(key, options) : value;
+    if (options === undefined && !this.#freshness.isDue()) {
+      const value = this.#local.get(key);
+      if (value !== undefined) return value;
+    }
+    return super.get(key, options);
   }
 
   /** Keys and values as they are when it begins, whatever changes meanwhile. */

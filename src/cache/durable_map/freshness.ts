@@ -33,6 +33,8 @@ export class Freshness {
   readonly #pull: () => Promise<void>;
   readonly #options: FreshnessOptions;
   readonly #maxStaleness: number;
+  // Apart from the number, so that the shortest way is one look.
+  #neverAsks: boolean;
   #current: Question | undefined;
   #next: Promise<void> | undefined;
   // When the last question that was answered began.
@@ -47,6 +49,7 @@ export class Freshness {
     this.#pull = pull;
     this.#options = options;
     this.#maxStaleness = options.maxStaleness;
+    this.#neverAsks = options.maxStaleness === Infinity;
   }
 
   /** Whether the last question got no answer. */
@@ -61,8 +64,9 @@ export class Freshness {
 
   /** Whether a read has to ask first. */
   isDue(): boolean {
+    if (this.#neverAsks) return false;
+    if (this.#isClosed) return true;
     const limit = this.#maxStaleness;
-    if (limit === Infinity || this.#isClosed) return this.#isClosed;
     if (this.#isWatching && !this.#isDirty && limit === 0) return false;
     if (limit === 0 && this.#failedAt === undefined) return true;
     const now = this.#options.now();
@@ -113,6 +117,7 @@ export class Freshness {
 
   close(): void {
     this.#isClosed = true;
+    this.#neverAsks = false;
   }
 
   #ask(maxStaleness: number): Promise<void> {
