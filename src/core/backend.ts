@@ -164,6 +164,8 @@ export interface Backend<Raw> {
   writable?(key: string, options?: Omit<WriteOptions, "condition">): Awaitable<WritableStream<Uint8Array>>;
   /** A token that changes exactly when an entry is written or removed; where `supports.revision`. */
   revision?(options?: CallOptions): Awaitable<string>;
+  /** The keys that may have been written or removed since this was the revision; `undefined` if it can no longer tell. */
+  changes?(since: string, options?: CallOptions): Awaitable<readonly string[] | undefined>;
   /** The versions of all keys, as `read` tells them, without the values: what makes out who has changed. */
   versions?(options?: PrefixOptions): Awaitable<Map<string, string>>;
   /**

@@ -130,6 +130,7 @@ export function encoded<V, Raw>(
     "touch",
     "prune",
     "revision",
+    "changes",
     "versions",
     "watch",
     "close",

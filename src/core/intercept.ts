@@ -39,6 +39,7 @@ const METHODS: ReadonlyMap<BackendMethod, readonly [operation: string, optionsAt
   ["has", ["read", 1]],
   ["readable", ["read", 1]],
   ["revision", ["read", 0]],
+  ["changes", ["list", 1]],
   ["versions", ["list", 0]],
   ["watch", ["watch", 1]],
   ["write", ["write", 2]],
@@ -70,7 +71,7 @@ export function intercept<V>(
       const call: Call = {
         method,
         operation,
-        key: typeof subject === "string" ? subject : undefined,
+        key: typeof subject === "string" && method !== "changes" ? subject : undefined,
         keys: Array.isArray(subject) ? subject : subject instanceof Map ? [...subject.keys()] : undefined,
         args,
         options,

@@ -69,6 +69,8 @@ export function prefixed<V>(inner: Backend<V>, prefix: string): Backend<V> {
     removeMany: (keys, options) => inner.removeMany!(keys.map((key) => prefix + key), options),
     has: (key, options) => inner.has!(prefix + key, options),
     count: (options) => inner.count!(within(options)),
+    changes: (since, options) =>
+      andThen(inner.changes!(since, options), (keys) => keys?.filter((key) => key.startsWith(prefix)).map(strip)),
     versions: (options) =>
       andThen(inner.versions!(within(options)), (found) => {
         const versions = new Map<string, string>();

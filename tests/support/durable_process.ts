@@ -18,13 +18,19 @@ export interface Deed {
 /** A process that does what it is told, one thing after the other. */
 export class DurableProcess {
   readonly #child: ChildProcess;
-  readonly #waiting: ((line: unknown) => void)[] = [];
+  readonly #waiting: { resolve(line: unknown): void; reject(error: unknown): void }[] = [];
   readonly #ended: Promise<void>;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
-    createInterface({ input: child.stdout! }).on("line", (line) => this.#waiting.shift()!(JSON.parse(line)));
+    this.#ended = new Promise((resolve) =>
+      child.once("close", () => {
+        for (const { reject } of this.#waiting.splice(0)) reject(new Error("The process has ended"));
+        resolve();
+      })
+    );
+    child.stdin!.on("error", () => {});
+    createInterface({ input: child.stdout! }).on("line", (line) => this.#waiting.shift()!.resolve(JSON.parse(line)));
   }
 
   /** One that has opened its map. */
@@ -32,21 +38,23 @@ export class DurableProcess {
     const [program, ...args] = scriptCommand(new URL("./durable_child.ts", import.meta.url), place, `${autosync}`);
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     const process = new DurableProcess(child);
-    await new Promise((resolve) => process.#waiting.push(resolve));
+    await process.#answer();
     return process;
   }
 
   /** Has it done. */
   do(deed: string, ...args: readonly unknown[]): Promise<Deed> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve as (line: unknown) => void);
-      this.#child.stdin!.write(`${JSON.stringify([deed, ...args])}\n`);
-    });
+    this.#child.stdin!.write(`${JSON.stringify([deed, ...args])}\n`);
+    return this.#answer() as Promise<Deed>;
   }
 
   /** Lets it close its map and end. */
   async stop(): Promise<void> {
     this.#child.stdin!.end();
     await this.#ended;
+  }
+
+  #answer(): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 }

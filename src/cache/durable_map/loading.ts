@@ -23,31 +23,47 @@ export async function loadAll<V>(backend: Backend<V>, options?: CallOptions): Pr
   return await readAll(backend, keys, options);
 }
 
+/** How far a reload has to go back. */
+export interface LoadOptions extends CallOptions {
+  /** The revision at which everything was known. */
+  readonly since: string | undefined;
+  /** Keys that are to be read whatever the backend tells. */
+  readonly suspects: ReadonlySet<string>;
+}
+
 /**
- * What has become of the keys that have changed: an entry, or none. Where the backend tells the versions of all keys only
- * those are read whose version is another one; else all.
+ * What has become of the keys that have changed: an entry, or none. Where the backend tells which keys have changed, or the
+ * versions of all, only those are read that are not what is known; else all.
  */
 export async function loadChanges<V>(
   backend: Backend<V>,
   known: Known,
-  options?: CallOptions,
+  { since, suspects, ...options }: LoadOptions,
 ): Promise<Map<string, Entry<V> | undefined>> {
+  const changed = since === undefined ? undefined : await backend.changes?.(since, options);
+  if (changed) return await loadThese(backend, new Set([...changed, ...suspects]), options);
   const versions = await backend.versions?.(options);
   let found: ReadonlyMap<string, unknown>;
-  const changes = new Map<string, Entry<V> | undefined>();
+  let changes: Map<string, Entry<V> | undefined>;
   if (versions) {
-    const wanted: string[] = [];
-    for (const [key, version] of versions) if (known.versionOf(key) !== version) wanted.push(key);
-    const entries = await readAll(backend, wanted, options);
-    // One that is gone meanwhile has no entry.
-    for (const key of wanted) changes.set(key, entries.get(key));
+    const wanted = new Set<string>();
+    for (const [key, version] of versions) if (known.versionOf(key) !== version) wanted.add(key);
+    changes = await loadThese(backend, wanted, options);
     found = versions;
-  } else {
-    const entries = await loadAll(backend, options);
-    for (const [key, entry] of entries) changes.set(key, entry);
-    found = entries;
-  }
+  } else found = changes = await loadAll(backend, options);
   for (const key of known.keys()) if (!found.has(key)) changes.set(key, undefined);
+  return changes;
+}
+
+/** What has become of these keys: an entry, or none. */
+export async function loadThese<V>(
+  backend: Backend<V>,
+  keys: ReadonlySet<string>,
+  options?: CallOptions,
+): Promise<Map<string, Entry<V> | undefined>> {
+  const changes = new Map<string, Entry<V> | undefined>();
+  for (const key of keys) changes.set(key, undefined);
+  for (const [key, entry] of await readAll(backend, [...keys], options)) changes.set(key, entry);
   return changes;
 }
 

@@ -11,7 +11,7 @@ import { layer } from "../../core/layer.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { type Resolve, writeOrResolve } from "./conflicts.ts";
 import { Freshness, type FreshnessOptions } from "./freshness.ts";
-import { loadChanges } from "./loading.ts";
+import { loadChanges, loadThese } from "./loading.ts";
 import type { Changes, LocalEntries } from "./local_entries.ts";
 import { WriteOrder } from "./write_order.ts";
 
@@ -46,6 +46,8 @@ export class Mirror<V> {
   readonly #closing = new AbortController();
   // Asked for before the data, so that a race costs one more reload and never leaves an old copy.
   #revision: string | undefined;
+  // Keys whose last change overlapped with a reload, so that nobody knows which of the two has seen more.
+  #suspects = new Set<string>();
   #reload: Reload | undefined;
   #reloads = 0;
 
@@ -94,7 +96,7 @@ export class Mirror<V> {
         } satisfies Partial<Backend<V>>,
       );
     }
-    const outer = layer<V, V>(far, own, ["prune", "revision", "versions", "watch"]);
+    const outer = layer<V, V>(far, own, ["prune", "revision", "changes", "versions", "watch"]);
     // These are there whatever the other backend has.
     const always: Partial<Backend<V>> = {
       clear: (options) =>
@@ -208,9 +210,11 @@ export class Mirror<V> {
       }
       if (this.#reload || this.#reloads !== reloads) {
         // A reload may have seen more than this call has: what somebody else wrote after it.
-        this.#revision = undefined;
+        for (const [key] of changes) {
+          this.#reload?.changed.add(key);
+          this.#suspects.add(key);
+        }
         this.freshness.distrust();
-        for (const [key] of changes) this.#reload?.changed.add(key);
       }
       this.local.apply(changes, "map");
       return answer;
@@ -221,22 +225,31 @@ export class Mirror<V> {
   async #pull(): Promise<void> {
     const { signal } = this.#closing;
     const revision = await this.#far.revision!({ signal });
-    if (revision === this.#revision) return;
+    const suspects = this.#suspects;
+    if (revision === this.#revision && suspects.size === 0) return;
     const reload: Reload = { changed: new Set(), cleared: [] };
     this.#reload = reload;
+    this.#suspects = new Set();
     let changes: Map<string, Entry<V> | undefined>;
     try {
-      changes = await loadChanges(this.#far, this.local, { signal });
+      changes = revision === this.#revision
+        ? await loadThese(this.#far, suspects, { signal })
+        : await loadChanges(this.#far, this.local, { since: this.#revision, suspects, signal });
+      signal.throwIfAborted();
+    } catch (error) {
+      for (const key of suspects) this.#suspects.add(key);
+      throw error;
     } finally {
       this.#reload = undefined;
       this.#reloads++;
     }
-    signal.throwIfAborted();
     for (const key of changes.keys()) {
-      if (reload.changed.has(key) || reload.cleared.some((prefix) => key.startsWith(prefix))) changes.delete(key);
+      if (!reload.changed.has(key) && !reload.cleared.some((prefix) => key.startsWith(prefix))) continue;
+      // What this map has changed meanwhile, somebody else may have changed after it.
+      changes.delete(key);
+      this.#suspects.add(key);
     }
-    // What this map has changed meanwhile, somebody else may have changed after it.
-    this.#revision = reload.changed.size > 0 || reload.cleared.length > 0 ? undefined : revision;
+    this.#revision = revision;
     this.local.apply(changes, "store");
   }
 }
