@@ -186,7 +186,7 @@ describe("redis prefixes", { skip }, () => {
 
   test("a user who may touch nothing else and use no dangerous command can do all there is to do", async () => {
     const password = "correct-horse";
-    const patterns = ["~app:*", "~#revision:app:*", "~{app}", "~#revision:{app}"];
+    const patterns = ["~app:*", "~#revision:app:*", "~{app}", "~#revision:{app}", "~#changes:app:*", "~#changes:{app}"];
     await server.cli("ACL", "SETUSER", "app", "on", `>${password}`, ...patterns, "+@all", "-@dangerous", "-keys");
     const url = server.url.replace("//", `//app:${password}@`);
     for (const place of [{ prefix: "app:" }, { hash: "{app}" }]) {

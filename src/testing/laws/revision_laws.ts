@@ -95,6 +95,37 @@ export const revisionLaws: readonly StoreLaw[] = [
       if (then === revision) expectEqual(known, values, "what was read at the last one");
     }
   }, ["revision"]),
+  law("changes name every key that was changed since, unless nobody knows any more", async ({ store, open, value }) => {
+    const { backend } = store;
+    if (!backend.changes) return;
+    const other = await open();
+    await store.setMany([["a", value(0)], ["b", value(1)], ["c/ä☃😀", value(2)], ["kept", value(3)]]);
+    const start = await store.revision();
+    expectEqual(await backend.changes(start), [], "what has changed since now");
+    const made: string[] = [];
+    const steps: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["a", () => other.set("a", value(4))],
+      ["b", () => store.delete("b")],
+      ["new", () => store.add("new", value(0))],
+      ["c/ä☃😀", () => other.take("c/ä☃😀")],
+      ["many", () => store.setMany([["many", value(0)]])],
+      ...backend.supports.ttl ? [["new", () => store.touch("new", 60_000)]] as const : [],
+    ];
+    for (const [key, change] of steps) {
+      const before = await store.revision();
+      await change();
+      made.push(key);
+      for (const [since, keys] of [[before, [key]], [start, made]] as const) {
+        const told = await other.backend.changes!(since);
+        if (told) expectEqual([...new Set(told)].sort(), [...new Set(keys)].sort(), `changes after ${key}`);
+      }
+    }
+    const before = await store.revision();
+    await store.clear();
+    const told = await backend.changes(before);
+    if (told) expectEqual([...told].sort(), ["a", "kept", "many", "new"], "changes after clear");
+    expectEqual(await backend.changes("of another store"), undefined, "changes since what was no revision");
+  }, ["revision", "list"]),
   law("versions are those of the entries, and change with them", async ({ store, value, advance }) => {
     if (!store.backend.versions) return;
     const told = async (prefix?: string) => new Map(await store.backend.versions!({ prefix }));
