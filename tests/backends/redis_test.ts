@@ -319,6 +319,31 @@ describe("redis revision", { skip }, () => {
     }
   });
 
+  test("goes with a list of changes, which forgets the oldest and says so", async () => {
+    for (const place of [{ prefix: "noted:" }, { hash: "noted" }]) {
+      const store = open<number>({ ...place, revision: true });
+      const { backend } = store;
+      await store.set("first", 1);
+      const first = await store.revision();
+      await store.set("second", 2);
+      const second = await store.revision();
+      assertEquals([await backend.changes!(first), await backend.changes!(second)], [["second"], []]);
+      assertEquals(await backend.changes!("0"), undefined);
+      for (let batch = 0; batch < 12; batch++) {
+        await store.setMany(Array.from({ length: 1000 }, (_, index) => [`${batch} ${index}`, index]));
+      }
+      assertEquals(await backend.changes!(first), undefined);
+      const late = await store.revision();
+      await store.deleteMany(["0 0", "none"]);
+      await store.clear({ prefix: "11 99" });
+      const told = await backend.changes!(late);
+      assertEquals(new Set(told).has("0 0") && new Set(told).has("11 999") && told!.length <= 13, true);
+      await server.cli("DEL", "prefix" in place ? "#changes:noted:" : "#changes:{noted}");
+      assertEquals(await backend.changes!(late), undefined);
+    }
+    assertEquals(await open({ prefix: "plain:" }).backend.changes!("0"), undefined);
+  });
+
   test("does not come again after the counter was lost", async () => {
     const store = open<number>({ prefix: "lost:", revision: true });
     await store.set("key", 1);

@@ -53,21 +53,25 @@ test("two processes on one SQLite file see each other with the next read: DD-20,
   });
 });
 
+/** What a process reads of ten thousand values when one has changed. */
+async function reloadOne(place: string, calls: Deed["calls"]): Promise<void> {
+  const store = new Store<unknown>(await openPlace(place));
+  await store.setMany(Array.from({ length: 10_000 }, (_, index) => [`key ${index}`, { index }]));
+  const reader = await DurableProcess.start(place, true);
+  try {
+    assertEquals((await reader.do("size")).value, 10_000);
+    await store.set("key 77", "new");
+    assertEquals(await reader.do("get", "key 77"), { value: "new", calls });
+  } finally {
+    await reader.stop();
+    await store.close();
+  }
+}
+
 test("one change of ten thousand keys in an SQLite file is one value to read for the other process", async () => {
   await inTemporaryFolder(async (folder) => {
-    const file = join(folder, "settings.db");
-    const store = new Store<unknown>(sqlite(file, { revision: true }));
-    await store.setMany(Array.from({ length: 10_000 }, (_, index) => [`key ${index}`, { index }]));
-    const reader = await DurableProcess.start(`sqlite:${file}`, true);
-    try {
-      assertEquals((await reader.do("size")).value, 10_000);
-      await store.set("key 77", "new");
-      const calls = { revision: 1, versions: 1, readMany: 1, keys: 1 };
-      assertEquals(await reader.do("get", "key 77"), { value: "new", calls });
-    } finally {
-      await reader.stop();
-      await store.close();
-    }
+    const calls = { revision: 1, versions: 1, readMany: 1, keys: 1 };
+    await reloadOne(`sqlite:${join(folder, "settings.db")}`, calls);
   });
 });
 
@@ -82,7 +86,11 @@ test(
     const server = await startRedisServer();
     const place = `redis:${server.port}`;
     try {
-      await seeEachOther(place, { revision: 1, list: 1, readMany: 1, keys: 1 });
+      // Before the first write there is no revision to go back to.
+      const first = new Store<unknown>(await openPlace(place));
+      await first.set("first", 1);
+      await first.close();
+      await seeEachOther(place, { revision: 1, changes: 1, readMany: 1, keys: 1 });
       const [asking, manual] = await Promise.all([
         DurableProcess.start(place, true),
         DurableProcess.start(place, false),
@@ -130,6 +138,15 @@ test("a read that asks Redis is one command, and a thousand at once are one", { 
     assertEquals(map.snapshot.get("a"), 1);
   } finally {
     await map.close();
+    await server.stop();
+  }
+});
+
+test("one change of ten thousand keys in Redis is one value to read for the other process", { skip }, async () => {
+  const server = await startRedisServer();
+  try {
+    await reloadOne(`redis:${server.port}`, { revision: 1, changes: 1, readMany: 1, keys: 1 });
+  } finally {
     await server.stop();
   }
 });
