@@ -53,7 +53,7 @@ export interface DurableMapOptions<V> extends CallOptions {
 /**
  * A {@linkcode Store} that answers reads from a local `Map` and writes through to another store. Whatever changes there
  * comes to the map with the next read, if the store's `revision()` has moved; only what has changed is fetched where the
- * store tells versions. Own writes are visible as soon as they are acknowledged.
+ * store tells changes or versions. Own writes are visible as soon as they are acknowledged.
  *
  * - `snapshot` is the local Map itself: synchronous, and as fast as a `Map` is.
  * - Values are shared by all readers, so they are not to be changed in place.

@@ -12,7 +12,7 @@ import { encoded } from "../../src/core/encoded.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
 import { History } from "../support/history.ts";
-import { withoutVersions } from "../support/following.ts";
+import { withChanges, withoutVersions } from "../support/following.ts";
 
 const KEYS = ["a", "b", "c"];
 const MODES = [true, false, { maxStaleness: 0 }, { maxStaleness: Infinity }] as const;
@@ -20,6 +20,7 @@ const MODES = [true, false, { maxStaleness: 0 }, { maxStaleness: Infinity }] as 
 const places: Readonly<Record<string, () => Backend<string>>> = {
   "memory()": () => memory(),
   "memory() without versions": () => withoutVersions(memory()),
+  "memory() with changes": () => withChanges(memory()),
   "sqlite()": () => encoded(sqlite(":memory:", { revision: true }), text()),
 };
 

@@ -9,7 +9,7 @@ import type { Backend } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
 import { prefixed } from "../../src/layers/prefixed.ts";
 import type { FakeClock } from "../../src/testing/fake_clock.ts";
-import { distant, withoutVersions } from "../support/following.ts";
+import { distant, withChanges, withoutVersions } from "../support/following.ts";
 import { checkStoreLaws } from "../support/laws.ts";
 
 function obeys(
@@ -38,6 +38,7 @@ function obeys(
 
 obeys("DurableMap over memory()", (clock) => memory({ now: clock.now, clone: true }));
 obeys("DurableMap over memory() that is far away", (clock) => distant(withoutVersions(memory({ now: clock.now }))));
+obeys("DurableMap over a list of changes", (clock) => distant(withChanges(memory({ now: clock.now }))));
 obeys("DurableMap that settles conflicts", (clock) => memory({ now: clock.now }), { onConflict: ({ value }) => value });
 obeys("DurableMap over sqlite() through layers", (clock) => {
   const backend = sqlite(":memory:", { revision: true, now: clock.now });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Backend, WatchListener } from "../../src/core/backend.ts";
+import type { Backend, PrefixOptions, WatchListener } from "../../src/core/backend.ts";
 import { type Around, intercept } from "../../src/core/intercept.ts";
 import { layer } from "../../src/core/layer.ts";
 
@@ -55,6 +55,27 @@ export function withoutVersions<V>(inner: Backend<V>): Backend<V> {
     "revision",
     "watch",
   ]);
+}
+
+/** The same backend, which keeps a list of what has changed. */
+export function withChanges<V>(inner: Backend<V>): Backend<V> {
+  const noted: { readonly revision: unknown; readonly key: string }[] = [];
+  const note = <T>(answer: T, keys: readonly string[]): T => {
+    for (const key of keys) noted.push({ revision: inner.revision!(), key });
+    return answer;
+  };
+  return Object.assign(withoutVersions(inner), {
+    write: (...[key, value, options]: Parameters<Backend<V>["write"]>) => note(inner.write(key, value, options), [key]),
+    remove: (...[key, options]: Parameters<Backend<V>["remove"]>) => note(inner.remove(key, options), [key]),
+    clear: (options?: PrefixOptions) => {
+      const keys = [...inner.list(options) as Iterable<string>];
+      note(inner.clear!(options), keys);
+    },
+    changes: (since: string) => {
+      const at = noted.findLastIndex(({ revision }) => revision === since);
+      return at < 0 ? undefined : noted.slice(at + 1).map(({ key }) => key);
+    },
+  });
 }
 
 /** A watch that the test is the wire of. */

@@ -98,6 +98,7 @@ export class History {
       revision: (options) => far("read", () => inner.revision!(options)),
     };
     if (inner.versions) road.versions = (options) => far("list", () => inner.versions!(options));
+    if (inner.changes) road.changes = (since, options) => far("list", () => inner.changes!(since, options));
     if (inner.readMany) road.readMany = (keys, options) => far("read", () => inner.readMany!(keys, options));
     if (inner.take) {
       road.take = (key, options) =>
