@@ -136,28 +136,33 @@ describe("a DurableMap in a race", () => {
     assertEquals(await map.update("b", (value = "") => `${value}+1`), "5+1");
   });
 
-  test("a watch that speaks during a reload is heard", async () => {
-    const wire = new Wire();
-    const { map, gates, others } = await gated({}, (backend) => wire.watched(backend, true));
-    await others.set("a", "1");
-    gates.waits.set("read", "after");
-    wire.tell();
-    await gates.arrival("read");
-    await others.set("a", "2");
-    wire.tell();
-    gates.waits.clear();
-    await gates.pass("read");
-    assertEquals(await map.get("a"), "2");
-  });
+  for (const options of [{}, { autosync: { maxStaleness: 60_000 } }]) {
+    test(`a watch that speaks during a reload is heard, ${JSON.stringify(options)}`, async () => {
+      const wire = new Wire();
+      const { map, gates, others } = await gated(options, (backend) => wire.watched(backend, true));
+      await others.set("a", "1");
+      gates.waits.set("read", "after");
+      wire.tell();
+      await gates.arrival("read");
+      await others.set("a", "2");
+      wire.tell();
+      gates.waits.clear();
+      await gates.pass("read");
+      assertEquals(await map.get("a"), "2");
+    });
+  }
 
   test("what was set after an own clear() is seen, though a reload has left it out", async () => {
     const { map, gates, others } = await gated({ autosync: false });
     await others.set("a", "1");
-    gates.waits.set("read", "before");
+    gates.waits.set("clear", "after").set("read", "before");
+    const clearing = map.clear();
+    await gates.arrival("clear");
+    await others.set("a", "2");
     const syncing = map.sync();
     await gates.arrival("read");
-    await map.clear();
-    await others.set("a", "2");
+    await gates.pass("clear");
+    await clearing;
     gates.waits.clear();
     await gates.pass("read");
     await syncing;
