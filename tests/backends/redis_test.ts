@@ -205,7 +205,7 @@ describe("redis prefixes", { skip }, () => {
 
   test("a user who may touch nothing else and use no dangerous command can do all there is to do", async () => {
     const password = "correct-horse";
-    const patterns = ["~app:*", "~#revision:app:*", "~{app}", "~#revision:{app}"];
+    const patterns = ["~app:*", "~#revision:app:*", "~{app}", "~#revision:{app}", "~#changes:app:*", "~#changes:{app}"];
     await server.cli("ACL", "SETUSER", "app", "on", `>${password}`, ...patterns, "+@all", "-@dangerous", "-keys");
     const url = server.url.replace("//", `//app:${password}@`);
     for (const place of [{ prefix: "app:" }, { hash: "{app}" }]) {
@@ -336,6 +336,31 @@ describe("redis revision", { skip }, () => {
       assertEquals(await Array.fromAsync(store), [["key", 1]]);
       assertEquals((await store.entry("key"))?.expiresAt, undefined);
     }
+  });
+
+  test("goes with a list of changes, which forgets the oldest and says so", async () => {
+    for (const place of [{ prefix: "noted:" }, { hash: "noted" }]) {
+      const store = open<number>({ ...place, revision: true });
+      const { backend } = store;
+      await store.set("first", 1);
+      const first = await store.revision();
+      await store.set("second", 2);
+      const second = await store.revision();
+      assertEquals([await backend.changes!(first), await backend.changes!(second)], [["second"], []]);
+      assertEquals(await backend.changes!("0"), undefined);
+      for (let batch = 0; batch < 12; batch++) {
+        await store.setMany(Array.from({ length: 1000 }, (_, index) => [`${batch} ${index}`, index]));
+      }
+      assertEquals(await backend.changes!(first), undefined);
+      const late = await store.revision();
+      await store.deleteMany(["0 0", "none"]);
+      await store.clear({ prefix: "11 99" });
+      const told = await backend.changes!(late);
+      assertEquals(new Set(told).has("0 0") && new Set(told).has("11 999") && told!.length <= 13, true);
+      await server.cli("DEL", "prefix" in place ? "#changes:noted:" : "#changes:{noted}");
+      assertEquals(await backend.changes!(late), undefined);
+    }
+    assertEquals(await open({ prefix: "plain:" }).backend.changes!("0"), undefined);
   });
 
   test("does not come again after the counter was lost", async () => {

@@ -5,12 +5,13 @@
  */
 
 import { BUMP, HASH_PRELUDE, NO_BUMP } from "./scripts.ts";
-import { counterOf, type Shape } from "./shape.ts";
+import { changesOf, counterOf, type Shape } from "./shape.ts";
 
 /** Entries as fields of the hash. */
 export function hashShape(hash: string, revision: boolean): Shape {
   // The tag makes a cluster keep both in one place; a name that has one already keeps it.
-  const counter = counterOf(/\{[^}]+\}/.test(hash) ? hash : `{${hash}}`);
+  const tagged = /\{[^}]+\}/.test(hash) ? hash : `{${hash}}`;
+  const counter = counterOf(tagged);
   const prelude = (revision ? BUMP : NO_BUMP) + HASH_PRELUDE;
   const reading: Shape = {
     counter,
@@ -18,7 +19,7 @@ export function hashShape(hash: string, revision: boolean): Shape {
     hidesTypes: false,
     call: (keys, args, now) => ({
       prelude,
-      keys: revision ? [hash, counter] : [hash],
+      keys: revision ? [hash, counter, changesOf(tagged)] : [hash],
       args: [`${now}`, `${keys.length}`, ...keys, ...args],
     }),
     get: (key) => ["HGET", hash, key],

@@ -5,7 +5,7 @@
  */
 
 import { BUMP, KEY_PRELUDE, NO_BUMP } from "./scripts.ts";
-import { counterOf, patternOf, type Shape } from "./shape.ts";
+import { changesOf, counterOf, patternOf, type Shape } from "./shape.ts";
 import type { Command } from "./wire.ts";
 
 /** Entries as keys under the prefix. */
@@ -18,7 +18,11 @@ export function keyShape(prefix: string, revision: boolean): Shape {
     counter,
     keepsLifetimes: false,
     hidesTypes: true,
-    call: (keys, args) => ({ prelude, keys: [...named(keys), ...(revision ? [counter] : [])], args }),
+    call: (keys, args) => ({
+      prelude,
+      keys: [...named(keys), ...(revision ? [counter, changesOf(prefix)] : [])],
+      args,
+    }),
     get: (key) => ["GET", prefix + key],
     getMany: (keys) => ["MGET", ...named(keys)],
     has: (keys) => ["EXISTS", ...named(keys)],

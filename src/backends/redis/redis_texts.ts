@@ -177,6 +177,13 @@ export class RedisTexts implements Backend<string> {
     return `${await this.#send("read", undefined, command, { ...REPEATABLE, signal: options?.signal }) ?? 0}`;
   }
 
+  async changes(since: string, options?: CallOptions): Promise<string[] | undefined> {
+    if (!this.supports.revision || !/^\d+$/.test(since)) return undefined;
+    const how = { ...REPEATABLE, signal: options?.signal };
+    const names = await this.#script("list", undefined, "changes", [], [since], how) as string[] | null;
+    return names?.map((name) => this.#shape.keyOf(name.slice(1)));
+  }
+
   async close(): Promise<void> {
     this.#reads.flush();
     await this.#wire.close();

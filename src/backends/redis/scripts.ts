@@ -70,10 +70,33 @@ put(k,v,t)
 end
 `;
 
-/** Counts up the revision. One that is new starts at the time, so that none comes again after the counter was lost. */
-export const BUMP = `local C=table.remove(KEYS)
-local function bump()
-if redis.call('INCR',C)==1 then local n=redis.call('TIME') redis.call('SET',C,string.format('%.0f',n[1]*1000000+n[2])) end
+/** How many keys the list of changes remembers at least, and how many more until the oldest are forgotten. */
+const REMEMBERED = 10_000;
+const FORGOTTEN = 1000;
+
+/**
+ * Counts up the revision, and takes note of the names it is counted up for. One that is new starts at the time, so that
+ * none comes again after the counter was lost. In the sorted set of changes `k` stands before each name, and `f` has the
+ * revision after which nothing was forgotten; it is the first one always.
+ */
+export const BUMP = `local L=table.remove(KEYS)
+local C=table.remove(KEYS)
+local function score(r) return string.format('%.0f',r) end
+local function bump(names)
+local r=redis.call('INCR',C)
+if r==1 then
+local n=redis.call('TIME')
+r=n[1]*1000000+n[2]
+redis.call('SET',C,score(r))
+redis.call('DEL',L)
+end
+redis.call('ZADD',L,'NX',score(r-1),'f')
+for _,k in ipairs(names) do redis.call('ZADD',L,score(r),'k'..k) end
+if redis.call('ZCARD',L)>${REMEMBERED + FORGOTTEN} then
+local last=redis.call('ZRANGE',L,${FORGOTTEN},${FORGOTTEN},'WITHSCORES')[2]
+redis.call('ZREMRANGEBYRANK',L,1,${FORGOTTEN})
+redis.call('ZADD',L,last,'f')
+end
 end
 `;
 
@@ -84,13 +107,13 @@ const BODIES = {
   /** The entry of the first name. */
   read: "local v,t,id=get(N[1]) if v then return {v,t,id} end",
   /** The entry of the first name, which is gone afterwards. */
-  take: "local v,t,id=get(N[1]) if v then bump() drop(N[1]) return {v,t,id} end",
+  take: "local v,t,id=get(N[1]) if v then bump(N) drop(N[1]) return {v,t,id} end",
   /** Condition, moment of expiry, values: if written 1, or the version where there was a condition. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
 if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
 end
-bump()
+bump(N)
 for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
 if A[1]=='' then return 1 end
 local _,_,id=get(N[1])
@@ -102,11 +125,14 @@ if A[1]~='='..(id or '') then return 0 end
 end
 local n=0
 for _,k in ipairs(N) do if has(k) then n=n+1 end end
-if n>0 then bump() end
+if n>0 then bump(N) end
 for _,k in ipairs(N) do drop(k) end
 return n`,
   /** Moment of expiry: 1 if there was an entry. */
-  touch: "if not has(N[1]) then return 0 end bump() extend(N[1],A[1]) return 1",
+  touch: "if not has(N[1]) then return 0 end bump(N) extend(N[1],A[1]) return 1",
+  /** Revision: the names that have changed since, with a letter in front; nothing if some may be forgotten. */
+  changes: `local f=redis.call('ZSCORE',L,'f')
+if f and tonumber(A[1])>=tonumber(f) then return redis.call('ZRANGEBYSCORE',L,'('..A[1],'+inf') end`,
   /** 1 if there is an entry; of a hash. */
   has: "return has(N[1]) and 1 or 0",
   /** Cursor, pattern, size: the next cursor and the names of live entries; of a hash. */

@@ -47,3 +47,8 @@ export function patternOf(prefix: string): string {
 export function counterOf(name: string): string {
   return `${name.startsWith("#") ? "%" : "#"}revision:${name}`;
 }
+
+/** Where the keys are noted for which it was counted up; as the other one. */
+export function changesOf(name: string): string {
+  return `${name.startsWith("#") ? "%" : "#"}changes:${name}`;
+}
