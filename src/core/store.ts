@@ -412,8 +412,8 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
       const { value, expiresAt = Infinity } = await step(entry);
       if (value === undefined && !entry) return undefined;
       const condition = entry ? swap ? { version: entry.version! } : undefined : create ? "absent" : undefined;
-      const lifetime = { signal: options?.signal, expiresAt: value === undefined ? EXPIRED : expiresAt };
-      if (await this.#write(key, value, lifetime, condition)) return entry;
+      const how = { ...options, ttl: undefined, expiresAt: value === undefined ? EXPIRED : expiresAt };
+      if (await this.#write(key, value, how, condition)) return entry;
     }
   }
 
