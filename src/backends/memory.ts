@@ -39,8 +39,18 @@ export interface MemoryOptions<V> {
  */
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
-  const { map = new Map(), clone, now = coarseNow } = options;
-  return new MapBackend(map, { now, copy: clone ? (value) => structuredClone(value) : undefined });
+  const { map, clone, now = coarseNow } = options;
+  return new (clone ? CloningBackend : MapBackend)(map, now);
+}
+
+class CloningBackend<V> extends MapBackend<V> {
+  override readSync(key: string): V | undefined {
+    return structuredClone(super.readSync(key));
+  }
+
+  override writeSync(key: string, value: V, expiresAt?: number): void {
+    super.writeSync(key, structuredClone(value), expiresAt);
+  }
 }
 
 /**

@@ -17,17 +17,11 @@ const CALLS_PER_LOOK = 64;
 
 let moment = 0;
 let callsLeft = 0;
-let isTicking = false;
+let timer: unknown;
 
 function look(): number {
   callsLeft = CALLS_PER_LOOK;
-  if (!isTicking) {
-    isTicking = true;
-    setTimeout(() => {
-      isTicking = false;
-      callsLeft = 0;
-    }, 1);
-  }
+  timer ||= setTimeout(() => timer = callsLeft = 0, 1);
   return moment = Date.now();
 }
 

@@ -218,3 +218,12 @@ test("update() hands over what it is given beside the value, whether or not it k
     [metadata, undefined],
   ]);
 });
+
+test("updates of one key through one store come one after the other, also behind one that failed", async () => {
+  const store = new Store(fourMethods(new Map(), { isAsync: true, isRich: false }, Date.now) as Backend<number>);
+  const mistake = new Error("no");
+  const failing = store.update("a", () => Promise.reject(mistake));
+  const others = Array.from({ length: 10 }, () => store.update("a", async (value = 0) => await value + 1));
+  assertEquals(await assertRejects(() => failing), mistake);
+  assertEquals(await Promise.all(others), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
