@@ -117,9 +117,9 @@ export class MapBackend<V> implements Backend<V> {
   #get(key: string): V | Box<V> | undefined {
     const value = this.#map.get(key);
     if (this.#map === this.#boxes || value === undefined) return value;
-    const box = this.#boxes.get(key);
+    let box = this.#boxes.get(key);
     // The map may have been changed past the store.
-    if (box instanceof Box && !Object.is(box.value, value)) Object.assign(box, { value, version: undefined });
+    if (box instanceof Box && !Object.is(box.value, value)) this.#put(key, box = new Box(value as V, box.expiresAt));
     return box ?? value;
   }
 

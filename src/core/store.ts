@@ -158,7 +158,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     let value: V | undefined;
     const change = this.#change(key, options, async (entry) => {
       value = await compute(entry?.value, key);
-      const isKept = entry && options?.ttl === undefined && options?.expiresAt === undefined;
+      const isKept = entry && (options?.ttl ?? options?.expiresAt) === undefined;
       return { value, expiresAt: isKept ? entry.expiresAt : this.#expiresAt(options) };
     });
     // Who waits for it does not care how it went.

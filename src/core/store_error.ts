@@ -75,8 +75,8 @@ export class StoreError extends Error {
       cause,
       retryable = /^(timeout|unavailable|locked)$/.test(code),
     } = context;
-    const subject = key === undefined ? "" : ` ${JSON.stringify(key.slice(0, 100))}`;
-    super(`Cannot ${operation}${subject} in ${store}: ${reason}`, { cause });
+    const subject = key === undefined ? "" : `${JSON.stringify(key.slice(0, 100))} `;
+    super(`Cannot ${operation} ${subject}in ${store}: ${reason}`, { cause });
     Object.assign(this, { code, retryable, store, operation, key });
   }
 }
