@@ -409,7 +409,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   #expiresAt(lifetime: Lifetime | undefined): number | undefined {
     if (lifetime === undefined && this.#ttl === Infinity) return undefined;
-    const expiresAt = toExpiresAt(this.#ttl, this.#now, lifetime);
+    const ttl = lifetime === undefined ? this.#ttl : lifetime.ttl as number;
+    // What a cache gives with every write is worth a short way.
+    const isShort = Number.isFinite(ttl) && ttl > 0 && lifetime?.expiresAt === undefined;
+    const expiresAt = isShort ? this.#now() + ttl : toExpiresAt(this.#ttl, this.#now, lifetime);
     if (expiresAt! > 0 && !this.#backend.supports.ttl) this.#need("ttl");
     return expiresAt;
   }
