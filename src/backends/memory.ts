@@ -39,8 +39,7 @@ export interface MemoryOptions<V> {
  */
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
-  const { map, clone, now = coarseNow } = options;
-  return new (clone ? CloningBackend : MapBackend)(map, now);
+  return new (options.clone ? CloningBackend : MapBackend)(options.map, { now: coarseNow, ...options });
 }
 
 class CloningBackend<V> extends MapBackend<V> {

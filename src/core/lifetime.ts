@@ -66,7 +66,11 @@ export const EXPIRED = -Infinity;
  * @throws {TypeError} If both fields are given, or one is no time.
  * @throws {RangeError} If a time is `NaN`.
  */
-export function toExpiresAt(defaultTtl: number, now: Clock, { ttl, expiresAt }: Lifetime = {}): number | undefined {
+export function toExpiresAt(
+  { ttl, expiresAt }: Lifetime = {},
+  defaultTtl: number,
+  now: Clock,
+): number | undefined {
   if (ttl !== undefined && expiresAt !== undefined) throw new TypeError("Cannot use ttl and expiresAt");
   const present = now();
   const moment = expiresAt === undefined

@@ -20,6 +20,12 @@ import type {
 } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 
+/** How a {@linkcode MapBackend} behaves. */
+export interface MapBackendOptions {
+  /** The clock by which entries expire. @default {Date.now} */
+  readonly now?: Clock | undefined;
+}
+
 /** A native `Map` as a backend; it answers synchronously. Without a map that is somebody's it has its own. */
 export class MapBackend<V> implements Backend<V> {
   readonly name = "memory";
@@ -32,7 +38,7 @@ export class MapBackend<V> implements Backend<V> {
   #writesUntilPruning = 0;
   #changes = 0;
 
-  constructor(map: Map<string, V> | undefined, now: Clock = Date.now) {
+  constructor(map: Map<string, V> | undefined, { now = Date.now }: MapBackendOptions = {}) {
     this.#map = map ?? this.#boxes;
     this.now = now;
   }

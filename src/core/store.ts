@@ -55,7 +55,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   constructor(backend: ByteBackend, options?: StoreOptions & CodecOptions<V>);
   constructor(backend: Backend<unknown> | Map<string, unknown>, options: StoreOptions & CodecOptions<V> = {}) {
     const { ttl = Infinity, now, ...decoding } = options;
-    const inner = backend instanceof Map ? new MapBackend(backend, now) : backend;
+    const inner = backend instanceof Map ? new MapBackend(backend, { now }) : backend;
     const { encoded, codec } = inner as Partial<ByteBackend>;
     if (!encoded) {
       for (const name in decoding) throw new TypeError(`Cannot make Store: ${inner.name} has no use for ${name}`);
@@ -412,7 +412,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     const ttl = lifetime === undefined ? this.#ttl : lifetime.ttl as number;
     // What a cache gives with every write is worth a short way.
     const isShort = Number.isFinite(ttl) && ttl > 0 && lifetime?.expiresAt === undefined;
-    const expiresAt = isShort ? this.#now() + ttl : toExpiresAt(this.#ttl, this.#now, lifetime);
+    const expiresAt = isShort ? this.#now() + ttl : toExpiresAt(lifetime, this.#ttl, this.#now);
     if (expiresAt! > 0 && !this.#backend.supports.ttl) this.#need("ttl");
     return expiresAt;
   }
