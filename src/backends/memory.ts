@@ -39,8 +39,17 @@ export interface MemoryOptions<V> {
  */
 export function memory<V>(options: MemoryOptions<V> = {}): Backend<V> {
   checkOptions("memory", options, ["map", "clone", "now"]);
-  const { map = new Map(), clone, now = coarseNow } = options;
-  return new MapBackend(map, { now, copy: clone ? (value) => structuredClone(value) : undefined });
+  return new (options.clone ? CloningBackend : MapBackend)(options.map, { now: coarseNow, ...options });
+}
+
+class CloningBackend<V> extends MapBackend<V> {
+  override readSync(key: string): V | undefined {
+    return structuredClone(super.readSync(key));
+  }
+
+  override writeSync(key: string, value: V, expiresAt?: number): void {
+    super.writeSync(key, structuredClone(value), expiresAt);
+  }
 }
 
 /**

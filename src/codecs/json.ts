@@ -20,6 +20,7 @@
  */
 
 import { fromBase64, toBase64 } from "../core/base64.ts";
+import { BYTE_VIEWS, byteView } from "../core/byte_views.ts";
 import type { Codec, TextForm } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
 import { type PlainFormat, type PlainWalk, setOwn, toPlain } from "../core/plain_walk.ts";
@@ -103,24 +104,6 @@ function untag(value: unknown): unknown {
   }
 }
 
-type View = new (buffer: ArrayBuffer) => ArrayBufferView;
-
-/** Byte views by name; a platform may lack one. */
-const VIEWS = [
-  "Int8Array",
-  "Uint8ClampedArray",
-  "Int16Array",
-  "Uint16Array",
-  "Int32Array",
-  "Uint32Array",
-  "Float16Array",
-  "Float32Array",
-  "Float64Array",
-  "BigInt64Array",
-  "BigUint64Array",
-  "DataView",
-];
-
 const UNTAGGED: PlainFormat = { name: "json", replace: (value, walk) => walk.refuse(nameOf(value)) };
 
 const TAGGED: PlainFormat = {
@@ -172,7 +155,7 @@ function tag(value: object, walk: PlainWalk): unknown {
   // Also the platform's own kind, such as Node's Buffer.
   if (value instanceof Uint8Array) return { $bytes: toBase64(value) };
   if (ArrayBuffer.isView(value)) {
-    const name = VIEWS.find((name) => Object.getPrototypeOf(value) === viewOf(name)?.prototype);
+    const name = BYTE_VIEWS.find((name) => Object.getPrototypeOf(value) === byteView(name)?.prototype);
     if (name) return { [`$${name}`]: toBase64(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) };
   }
   return walk.refuse(nameOf(value));
@@ -230,9 +213,9 @@ const TAGS: ReadonlyMap<string, (content: unknown) => unknown> = new Map<string,
     regexp.lastIndex = lastIndex as number;
     return regexp;
   }],
-  ...VIEWS.map((name): [string, (content: unknown) => unknown] => [
+  ...BYTE_VIEWS.map((name): [string, (content: unknown) => unknown] => [
     `$${name}`,
-    (content) => new (viewOf(name)!)(fromBase64(text(content)).buffer),
+    (content) => new (byteView(name)!)(fromBase64(text(content)).buffer),
   ]),
 ]);
 
@@ -262,10 +245,6 @@ function reviveParts(object: object): object {
     if (revived !== part) setOwn(object, key, revived);
   }
   return object;
-}
-
-function viewOf(name: string): View | undefined {
-  return (globalThis as unknown as Record<string, View | undefined>)[name];
 }
 
 function expect(condition: boolean): true {

@@ -5,6 +5,7 @@
  */
 
 import { defaultStringifyOperations, DevalueError, stringify, unflatten } from "devalue";
+import { BYTE_VIEWS, type ByteView, byteView } from "../core/byte_views.ts";
 import type { Codec } from "../core/codec.ts";
 import { decodeUtf8 } from "../core/utf8.ts";
 
@@ -73,8 +74,6 @@ function read(text: string): unknown {
   return value;
 }
 
-type View = new (buffer: ArrayBufferLike) => ArrayBufferView;
-
 interface ViewParts {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -87,24 +86,9 @@ interface ErrorParts {
   readonly shown: object;
 }
 
-// A platform may lack one.
-const VIEWS: ReadonlyMap<string, View> = new Map(
-  [
-    "Int8Array",
-    "Uint8Array",
-    "Uint8ClampedArray",
-    "Int16Array",
-    "Uint16Array",
-    "Int32Array",
-    "Uint32Array",
-    "Float16Array",
-    "Float32Array",
-    "Float64Array",
-    "BigInt64Array",
-    "BigUint64Array",
-    "DataView",
-  ].flatMap((name) => {
-    const view = (globalThis as unknown as Record<string, View | undefined>)[name];
+const VIEWS: ReadonlyMap<string, ByteView> = new Map(
+  ["Uint8Array", ...BYTE_VIEWS].flatMap((name) => {
+    const view = byteView(name);
     return view ? [[name, view] as const] : [];
   }),
 );

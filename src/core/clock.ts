@@ -15,19 +15,16 @@ export function isPast(expiresAt: number | undefined, now: Clock): boolean {
 /** How many calls may see the same moment, at most: a loop that never lets a timer run must not stop the clock. */
 const CALLS_PER_LOOK = 64;
 
+// In workerd a timer belongs to a request and may be lost with it; and its `Date.now()` is cheap.
+const isWorkerd = globalThis.navigator?.userAgent === "Cloudflare-Workers";
+
 let moment = 0;
 let callsLeft = 0;
-let isTicking = false;
+let timer: unknown;
 
 function look(): number {
   callsLeft = CALLS_PER_LOOK;
-  if (!isTicking) {
-    isTicking = true;
-    setTimeout(() => {
-      isTicking = false;
-      callsLeft = 0;
-    }, 1);
-  }
+  timer ||= setTimeout(() => timer = callsLeft = 0, 1);
   return moment = Date.now();
 }
 
@@ -36,9 +33,4 @@ function look(): number {
  * costs more than finding an entry in memory. While one task blocks the event loop its time may stand still, as it does on
  * Cloudflare Workers.
  */
-export const coarseNow: Clock = isWorkerd() ? Date.now : () => callsLeft-- > 0 ? moment : look();
-
-// There a timer belongs to a request and may be lost with it; and its `Date.now()` is cheap.
-function isWorkerd(): boolean {
-  return globalThis.navigator?.userAgent === "Cloudflare-Workers";
-}
+export const coarseNow: Clock = isWorkerd ? Date.now : () => callsLeft-- > 0 ? moment : look();

@@ -50,12 +50,11 @@ export function toMilliseconds(duration: number | Duration, name = "ttl"): numbe
   let total = duration;
   if (typeof total === "object") {
     const fields = Object.entries(total ?? {});
-    const isKnown = fields.every(([unit, amount]) => unit in UNITS && typeof amount === "number");
-    if (isKnown && fields.length > 0) total = fields.reduce((sum, [unit, amount]) => sum + amount * UNITS[unit]!, 0);
+    const isKnown = fields.length > 0 && fields.every(([unit, amount]) => unit in UNITS && typeof amount === "number");
+    if (isKnown) total = fields.reduce((sum, [unit, amount]) => sum + amount * UNITS[unit]!, 0);
   }
-  if (typeof total !== "number") throw new TypeError(`${name} must be milliseconds or a duration`);
-  if (Number.isNaN(total)) throw new RangeError(`${name} must not be NaN`);
-  return total;
+  if (typeof total === "number" && !Number.isNaN(total)) return total;
+  throw new (typeof total === "number" ? RangeError : TypeError)(`${name} must be milliseconds or a duration`);
 }
 
 /** The moment of what has expired already, whatever the clock says. */
@@ -67,12 +66,15 @@ export const EXPIRED = -Infinity;
  * @throws {TypeError} If both fields are given, or one is no time.
  * @throws {RangeError} If a time is `NaN`.
  */
-export function toExpiresAt(lifetime: Lifetime | undefined, defaultTtl: number, now: Clock): number | undefined {
-  const ttl = lifetime?.ttl;
-  const expiresAt = lifetime?.expiresAt;
-  if (ttl !== undefined && expiresAt !== undefined) throw new TypeError("Cannot take both ttl and expiresAt");
-  const left = expiresAt === undefined
-    ? ttl === undefined ? defaultTtl : toMilliseconds(ttl)
-    : toMilliseconds(expiresAt, "expiresAt") - now();
-  return left === Infinity ? undefined : left > 0 ? expiresAt ?? now() + left : EXPIRED;
+export function toExpiresAt(
+  { ttl, expiresAt }: Lifetime = {},
+  defaultTtl: number,
+  now: Clock,
+): number | undefined {
+  if (ttl !== undefined && expiresAt !== undefined) throw new TypeError("Cannot use ttl and expiresAt");
+  const present = now();
+  const moment = expiresAt === undefined
+    ? present + (ttl === undefined ? defaultTtl : toMilliseconds(ttl))
+    : toMilliseconds(expiresAt, "expiresAt");
+  return moment === Infinity ? undefined : moment > present ? moment : EXPIRED;
 }

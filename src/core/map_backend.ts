@@ -1,8 +1,9 @@
 /**
  * A native `Map` as a backend: what `memory()` is, and what `new Store(new Map())` stands on.
  *
- * Values are kept as they are, in the map itself, so that the map can be used beside the store. Lifetimes and versions
- * stand apart from it and take room only for keys that have them.
+ * A value with a lifetime or a version stands in a box, one without stands by itself. A map of the backend's own holds
+ * both; a map that somebody else has holds the bare values, so that it can be used beside the store, and boxes for them
+ * stand apart.
  *
  * @module
  */
@@ -21,47 +22,52 @@ import type { Clock } from "./clock.ts";
 
 /** How a {@linkcode MapBackend} behaves. */
 export interface MapBackendOptions {
-  /** What happens to values on the way in and out. @default {nothing} */
-  readonly copy?: (<T>(value: T) => T) | undefined;
   /** The clock by which entries expire. @default {Date.now} */
   readonly now?: Clock | undefined;
 }
 
-/** A native `Map` as a backend; it answers synchronously. */
+/** A native `Map` as a backend; it answers synchronously. Without a map that is somebody's it has its own. */
 export class MapBackend<V> implements Backend<V> {
   readonly name = "memory";
   readonly supports = { list: true, order: false, ttl: true, create: true, swap: true, stream: false, revision: true };
   readonly now: Clock;
-  readonly #map: Map<string, V>;
-  readonly #copy: <T>(value: T) => T;
-  // Both are made when the first key needs one.
-  #deadlines: Map<string, number> | undefined;
-  #versions: Map<string, { readonly value: V; readonly version: string }> | undefined;
-  #writesSincePruning = 0;
+  readonly #map: Map<string, V | Box<V>>;
+  // The same map where it is our own.
+  readonly #boxes = new Map<string, V | Box<V>>();
+  #canExpire = false;
+  #writesUntilPruning = 0;
   #changes = 0;
 
-  constructor(map: Map<string, V>, { copy = asIs, now = Date.now }: MapBackendOptions = {}) {
-    this.#map = map;
+  constructor(map: Map<string, V> | undefined, { now = Date.now }: MapBackendOptions = {}) {
+    this.#map = map ?? this.#boxes;
     this.now = now;
-    this.#copy = copy;
   }
 
   readSync(key: string): V | undefined {
-    return this.#copy(this.#live(key));
+    const slot = this.#live(key);
+    return slot instanceof Box ? slot.value : slot;
   }
 
   writeSync(key: string, value: V, expiresAt?: number): void {
-    this.#map.set(key, this.#copy(value));
     this.#changes++;
-    if (this.#versions !== undefined) this.#versions.delete(key);
-    if (expiresAt !== undefined) this.#expire(key, expiresAt);
-    else if (this.#deadlines !== undefined) this.#deadlines.delete(key);
+    if (expiresAt === undefined) return this.#put(key, value);
+    this.#put(key, new Box(value, expiresAt));
+    // What expires unread goes too, without a timer: a look at all entries for eight times as many writes.
+    if (--this.#writesUntilPruning >= 0) return;
+    this.#canExpire = true;
+    this.prune();
+    this.#writesUntilPruning = 8 * this.#map.size;
   }
 
   read(key: string, options?: ReadOptions): Entry<V> | undefined {
     const value = this.readSync(key);
-    if (value === undefined || !options?.details) return value === undefined ? undefined : { value };
-    return { value, expiresAt: this.#deadlines?.get(key), version: this.#versionOf(key) };
+    if (value === undefined) return undefined;
+    if (!options?.details) return { value };
+    let slot = this.#get(key)!;
+    if (!(slot instanceof Box)) this.#put(key, slot = new Box(slot));
+    // An entry gets a version when somebody asks for it, and loses it with the next write.
+    slot.version ??= `${++lastVersion}`;
+    return { ...slot, value };
   }
 
   write(key: string, value: V, options?: WriteOptions): boolean {
@@ -72,7 +78,8 @@ export class MapBackend<V> implements Backend<V> {
 
   remove(key: string, options?: RemoveOptions): boolean {
     if (this.#live(key) === undefined || !this.#holds(key, options?.condition)) return false;
-    this.#remove(key);
+    this.#drop(key);
+    this.#changes++;
     return true;
   }
 
@@ -86,12 +93,12 @@ export class MapBackend<V> implements Backend<V> {
   }
 
   clear(options?: PrefixOptions): void {
-    for (const key of this.list(options)) this.#remove(key);
+    for (const key of this.list(options)) this.remove(key);
   }
 
   prune(): number {
     const before = this.#map.size;
-    for (const key of this.#deadlines?.keys() ?? []) this.#live(key);
+    if (this.#canExpire) { for (const key of this.#map.keys()) this.#live(key); }
     return before - this.#map.size;
   }
 
@@ -101,60 +108,59 @@ export class MapBackend<V> implements Backend<V> {
 
   versions(options?: PrefixOptions): Map<string, string> {
     const versions = new Map<string, string>();
-    for (const key of this.list(options)) versions.set(key, this.#versionOf(key));
+    for (const key of this.list(options)) versions.set(key, this.read(key, { details: true })!.version!);
     return versions;
   }
 
-  #live(key: string): V | undefined {
-    const value = this.#map.get(key);
-    if (this.#deadlines === undefined || value === undefined) return value;
-    const deadline = this.#deadlines.get(key);
-    if (deadline === undefined || deadline > this.now()) return value;
+  #live(key: string): V | Box<V> | undefined {
+    const slot = this.#get(key);
+    if (!(slot instanceof Box) || !(slot.expiresAt! <= this.now())) return slot;
     this.#drop(key);
     return undefined;
   }
 
-  #remove(key: string): void {
-    this.#drop(key);
-    this.#changes++;
+  #holds(key: string, condition?: Condition): boolean {
+    const slot = this.#live(key);
+    if (!condition) return true;
+    if (condition === "absent") return slot === undefined;
+    return slot instanceof Box && slot.version === condition.version;
   }
 
-  // Expiry is no change: the entry was absent before.
+  #get(key: string): V | Box<V> | undefined {
+    const value = this.#map.get(key);
+    if (this.#map === this.#boxes || value === undefined) return value;
+    let box = this.#boxes.get(key);
+    // The map may have been changed past the store.
+    if (box instanceof Box && !Object.is(box.value, value)) this.#put(key, box = new Box(value as V, box.expiresAt));
+    return box ?? value;
+  }
+
+  #put(key: string, slot: V | Box<V>): void {
+    if (this.#map !== this.#boxes) {
+      const isBox = slot instanceof Box;
+      this.#map.set(key, isBox ? slot.value : slot);
+      if (!isBox) return void this.#boxes.delete(key);
+    }
+    this.#boxes.set(key, slot);
+  }
+
   #drop(key: string): void {
     this.#map.delete(key);
-    this.#deadlines?.delete(key);
-    this.#versions?.delete(key);
-  }
-
-  #holds(key: string, condition?: Condition): boolean {
-    if (condition === undefined) return true;
-    const isThere = this.#live(key) !== undefined;
-    return condition === "absent" ? !isThere : isThere && this.#versionOf(key) === condition.version;
-  }
-
-  // A key gets a version when somebody asks for it, and loses it with the next write.
-  #versionOf(key: string): string {
-    const versions = this.#versions ??= new Map();
-    const value = this.#map.get(key)!;
-    let known = versions.get(key);
-    // The map may have been changed past the store.
-    if (known?.value !== value) versions.set(key, known = { value, version: `${++lastVersion}` });
-    return known!.version;
-  }
-
-  #expire(key: string, expiresAt: number): void {
-    const deadlines = this.#deadlines ??= new Map();
-    deadlines.set(key, expiresAt);
-    // What expires unread goes too, without a timer: a look at all of them for eight times as many writes.
-    if (++this.#writesSincePruning < 8 * deadlines.size) return;
-    this.#writesSincePruning = 0;
-    this.prune();
+    this.#boxes.delete(key);
   }
 }
 
-// One function for all maps, so that calls of it can be inlined.
-function asIs<T>(value: T): T {
-  return value;
+/** A value with a lifetime or a version. */
+class Box<V> {
+  declare value: V;
+  declare expiresAt: number | undefined;
+  declare version: string | undefined;
+
+  constructor(value: V, expiresAt?: number) {
+    this.value = value;
+    this.expiresAt = expiresAt;
+    this.version = undefined;
+  }
 }
 
 // One count for all maps: a version is never right by accident in another map.

@@ -40,7 +40,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   readonly #ttl: number;
   readonly #now: Clock;
   readonly #maxKeyBytes: number;
-  readonly #updates = new Map<string, Promise<void>>();
+  readonly #updates = new Map<string, Promise<unknown>>();
   // The backend while it answers at once; nothing after closing, so that the short way needs no check of its own.
   #atHand: Backend<V> | undefined;
   #closed = false;
@@ -64,7 +64,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#backend = place as Backend<V>;
     this.#now = now ?? place.now ?? Date.now;
     this.#ttl = toMilliseconds(ttl);
-    this.#maxKeyBytes = place.maxKeyBytes ?? Infinity;
+    this.#maxKeyBytes = place.maxKeyBytes!;
     if (place.readSync && place.writeSync) this.#atHand = this.#backend;
   }
 
@@ -90,7 +90,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     const value = atHand?.readSync?.(key);
     // What is found has a good key.
     if (value !== undefined) return value;
-    this.#checkKey("read", key, options);
+    this.#check("read", key, options);
     if (atHand !== undefined) return undefined;
     return Promise.resolve(this.#backend.read(key, options)).then((entry) => entry?.value);
   }
@@ -102,26 +102,26 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    */
   async getOrThrow(key: string, options?: CallOptions): Promise<V> {
     const value = await this.get(key, options);
-    if (value === undefined) throw this.#error("not-found", "read", key);
-    return value;
+    if (value !== undefined) return value;
+    throw this.#error("not-found", "read", key);
   }
 
   /** The value with all that is known about it, or `undefined` if the key is absent. */
   async entry(key: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-    this.#checkKey("read", key, options);
+    this.#check("read", key, options);
     return await this.#backend.read(key, { ...options, details: true });
   }
 
   /** Whether the key is there; does not count as a use of it. */
   async has(key: string, options?: CallOptions): Promise<boolean> {
-    this.#checkKey("read", key, options);
+    this.#check("read", key, options);
     return !!await (this.#backend.has?.(key, options) ?? this.#backend.read(key, options));
   }
 
   /** Writes the value; resolves to the store. */
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async set(key: string, value: V, options?: SetOptions): Promise<this> {
-    this.#checkKey("write", key, options);
+    this.#check("write", key, options);
     checkValue(value);
     const expiresAt = this.#expiresAt(options);
     if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
@@ -131,7 +131,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** Writes the value only if the key is absent; atomic where `supports.create`. */
   async add(key: string, value: V, options?: SetOptions): Promise<boolean> {
-    this.#checkKey("write", key, options);
+    this.#check("write", key, options);
     checkValue(value);
     const { create } = this.#backend.supports;
     if (!create && await this.has(key, options)) return false;
@@ -144,7 +144,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.swap`.
    */
   async replace(key: string, value: V, options: SetOptions & { readonly version: string }): Promise<boolean> {
-    this.#checkKey("write", key, options);
+    this.#check("write", key, options);
     checkValue(value);
     this.#need("swap");
     const { version } = options;
@@ -163,22 +163,18 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     compute: (value: V | undefined, key: string) => Awaitable<V | undefined>,
     options?: SetOptions,
   ): Promise<V | undefined> {
-    this.#checkKey("write", key, options);
-    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#check("write", key, options);
     while (this.#updates.has(key)) await this.#updates.get(key);
-    this.#updates.set(key, promise);
-    try {
-      let value: V | undefined;
-      await this.#change(key, options, async (entry) => {
-        value = await compute(entry?.value, key);
-        const isKept = entry && options?.ttl === undefined && options?.expiresAt === undefined;
-        return { value, expiresAt: isKept ? entry.expiresAt : this.#expiresAt(options) };
-      });
-      return value;
-    } finally {
-      this.#updates.delete(key);
-      resolve();
-    }
+    let value: V | undefined;
+    const change = this.#change(key, options, async (entry) => {
+      value = await compute(entry?.value, key);
+      const isKept = entry && (options?.ttl ?? options?.expiresAt) === undefined;
+      return { value, expiresAt: isKept ? entry.expiresAt : this.#expiresAt(options) };
+    });
+    // Who waits for it does not care how it went.
+    this.#updates.set(key, change.catch(() => {}));
+    await change.finally(() => this.#updates.delete(key));
+    return value;
   }
 
   /** The value, which is written first if the key is absent. */
@@ -191,24 +187,21 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * stays and is the answer. Concurrent callers each compute: a `Region` has one creator.
    */
   async getOrInsertComputed(key: string, compute: (key: string) => Awaitable<V>, options?: SetOptions): Promise<V> {
-    let value = await this.get(key, options);
-    const computed = value === undefined ? await compute(key) : value;
-    while (value === undefined) {
-      if (await this.add(key, computed, options)) return computed;
-      value = await this.get(key, options);
-    }
-    return value;
+    const value = await this.get(key, options);
+    if (value !== undefined) return value;
+    const computed = await compute(key);
+    return await this.add(key, computed, options) ? computed : this.getOrInsert(key, computed, options);
   }
 
   /** Removes the key; whether it was there. */
   async delete(key: string, options?: CallOptions): Promise<boolean> {
-    this.#checkKey("remove", key, options);
+    this.#check("remove", key, options);
     return await this.#backend.remove(key, options);
   }
 
   /** Reads and removes the key; of several callers one gets the value. */
   async take(key: string, options?: CallOptions): Promise<V | undefined> {
-    this.#checkKey("remove", key, options);
+    this.#check("remove", key, options);
     if (this.#backend.take) return (await this.#backend.take(key, options))?.value;
     return (await this.#change(key, options, () => ({})))?.value;
   }
@@ -218,7 +211,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * was one.
    */
   async touch(key: string, ttl: number | Duration, options?: CallOptions): Promise<boolean> {
-    this.#checkKey("touch", key, options);
+    this.#check("touch", key, options);
     const expiresAt = this.#expiresAt({ ttl });
     if (expiresAt === EXPIRED) return await this.delete(key, options);
     if (this.#backend.touch) return await this.#backend.touch(key, expiresAt, options);
@@ -229,12 +222,9 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   async getMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, V>> {
     const wanted = this.#checkMany("read", keys, options);
     const values = new Map<string, V>();
-    let found = new Map<string, Entry<V> | undefined>();
-    if (wanted.length === 0) return values;
-    if (this.#backend.readMany) found = await this.#backend.readMany(wanted, options);
-    else for (const key of wanted) found.set(key, await this.#backend.read(key, options));
+    const found = wanted.length > 0 && await this.#backend.readMany?.(wanted, options);
     for (const key of wanted) {
-      const entry = found.get(key);
+      const entry = found ? found.get(key) : await this.#backend.read(key, options);
       if (entry) values.set(key, entry.value);
     }
     return values;
@@ -248,26 +238,26 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     const expiresAt = this.#expiresAt(options);
     const how = { ...options, expiresAt };
     if (expiresAt === EXPIRED) await this.deleteMany(keys, options);
-    else if (keys.length > 0) {
-      if (this.#backend.writeMany) await this.#backend.writeMany(values, how);
-      else for (const [key, value] of values) await this.#backend.write(key, value, how);
-    }
+    else if (!this.#backend.writeMany) {
+      for (const [key, value] of values) {
+        await this.#backend.write(key, value, how);
+      }
+    } else if (keys.length > 0) await this.#backend.writeMany(values, how);
     return this;
   }
 
   /** Removes these keys; how many were there. One round trip where the backend can. */
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
     const wanted = this.#checkMany("remove", keys, options);
+    if (wanted.length > 0 && this.#backend.removeMany) return await this.#backend.removeMany(wanted, options);
     let count = 0;
-    if (wanted.length === 0) return count;
-    if (this.#backend.removeMany) return await this.#backend.removeMany(wanted, options);
     for (const key of wanted) if (await this.#backend.remove(key, options)) count++;
     return count;
   }
 
   /** Removes every key, or every key that starts with the prefix. */
   async clear(options?: PrefixOptions): Promise<void> {
-    this.#check("clear", options);
+    this.#check("clear", "", options);
     if (this.#backend.clear) await this.#backend.clear(options);
     else for await (const page of this.#pages(options)) await this.deleteMany(page, options);
   }
@@ -279,7 +269,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** The keys, lazily, in the backend's own order. */
   async *keys(options?: ListOptions): AsyncGenerator<string, void> {
-    this.#check("list", options);
+    this.#check("list", "", options);
     this.#need("list");
     if (options?.after !== undefined) this.#need("order");
     let left = options?.limit ?? Infinity;
@@ -315,7 +305,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** Drops expired entries that still take room; how many. */
   async prune(options?: CallOptions): Promise<number> {
-    this.#check("prune", options);
+    this.#check("prune", "", options);
     return await this.#backend.prune?.(options) ?? 0;
   }
 
@@ -326,7 +316,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.stream`.
    */
   async readable(key: string, options?: CallOptions): Promise<ReadableStream<Uint8Array> | undefined> {
-    this.#checkKey("read", key, options);
+    this.#check("read", key, options);
     this.#need("stream");
     return await this.#backend.readable!(key, options);
   }
@@ -337,7 +327,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.stream`.
    */
   async writable(key: string, options?: SetOptions): Promise<WritableStream<Uint8Array>> {
-    this.#checkKey("write", key, options);
+    this.#check("write", key, options);
     this.#need("stream");
     const expiresAt = this.#expiresAt(options);
     return await this.#backend.writable!(key, { ...options, expiresAt });
@@ -349,7 +339,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
    * @throws {StoreError} `unsupported` without `supports.revision`.
    */
   async revision(options?: CallOptions): Promise<string> {
-    this.#check("read", options);
+    this.#check("read", "", options);
     this.#need("revision");
     return await this.#backend.revision!(options);
   }
@@ -379,10 +369,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   async #size(): Promise<number> {
-    this.#check("count");
+    this.#check("count", "");
     if (this.#backend.count) return await this.#backend.count();
     let count = 0;
-    for await (const page of this.#pages()) count += page.length;
+    for await (const _ of this.keys()) count++;
     return count;
   }
 
@@ -422,37 +412,43 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
       const { value, expiresAt = Infinity } = await step(entry);
       if (value === undefined && !entry) return undefined;
       const condition = entry ? swap ? { version: entry.version! } : undefined : create ? "absent" : undefined;
-      const lifetime = { signal: options?.signal, expiresAt: value === undefined ? EXPIRED : expiresAt };
-      if (await this.#write(key, value, lifetime, condition)) return entry;
+      const how = { ...options, ttl: undefined, expiresAt: value === undefined ? EXPIRED : expiresAt };
+      if (await this.#write(key, value, how, condition)) return entry;
     }
   }
 
   #expiresAt(lifetime: Lifetime | undefined): number | undefined {
     if (lifetime === undefined && this.#ttl === Infinity) return undefined;
-    const expiresAt = toExpiresAt(lifetime, this.#ttl, this.#now);
-    if (expiresAt! > 0) this.#need("ttl");
+    const ttl = lifetime === undefined ? this.#ttl : lifetime.ttl as number;
+    // What a cache gives with every write is worth a short way.
+    const isShort = Number.isFinite(ttl) && ttl > 0 && lifetime?.expiresAt === undefined;
+    const expiresAt = isShort ? this.#now() + ttl : toExpiresAt(lifetime, this.#ttl, this.#now);
+    if (expiresAt! > 0 && !this.#backend.supports.ttl) this.#need("ttl");
     return expiresAt;
   }
 
-  #check(operation: string, options?: CallOptions): void {
-    if (this.#closed) throw this.#error("closed", operation);
-    options?.signal?.throwIfAborted();
+  // Small, so that it is inlined: what is wrong is told apart from it. A call without a key has the empty one.
+  #check(operation: string, key: string, options?: CallOptions): void {
+    if (
+      this.#closed || options?.signal || typeof key !== "string" || !key.isWellFormed() ||
+      key.length * 3 > this.#maxKeyBytes
+    ) this.#refuse(operation, key, options);
   }
 
-  #checkKey(operation: string, key: string, options?: CallOptions): void {
-    this.#check(operation, options);
+  #refuse(operation: string, key: string, options?: CallOptions): void {
+    if (this.#closed) throw this.#error("closed", operation);
+    options?.signal?.throwIfAborted();
     if (typeof key !== "string") throw new TypeError(`Cannot ${operation}: key must be a string`);
     if (!key.isWellFormed()) throw this.#error("invalid-key", operation, key, "it has a lone surrogate");
-    const limit = this.#maxKeyBytes;
-    if (key.length * 3 > limit && new TextEncoder().encode(key).length > limit) {
-      throw this.#error("invalid-key", operation, key, `it is longer than ${limit} bytes`);
+    if (key.length * 3 > this.#maxKeyBytes && new TextEncoder().encode(key).length > this.#maxKeyBytes) {
+      throw this.#error("invalid-key", operation, key, `it is longer than ${this.#maxKeyBytes} bytes`);
     }
   }
 
   #checkMany(operation: string, keys: Iterable<string>, options?: CallOptions): string[] {
     const unique = [...new Set(keys)];
-    this.#check(operation, options);
-    for (const key of unique) this.#checkKey(operation, key);
+    this.#check(operation, "", options);
+    for (const key of unique) this.#check(operation, key);
     return unique;
   }
 

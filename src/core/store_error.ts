@@ -67,10 +67,16 @@ export class StoreError extends Error {
 
   /** An error of this code; the message is made of the context. */
   constructor(code: StoreErrorCode, context: StoreErrorContext) {
-    const { store, operation, key, reason = code.replace("-", " "), cause } = context;
-    const { retryable = /^(timeout|unavailable|locked)$/.test(code) } = context;
-    const subject = key === undefined ? "" : ` ${JSON.stringify(key.slice(0, 100))}`;
-    super(`Cannot ${operation}${subject} in ${store}: ${reason}`, { cause });
+    const {
+      store,
+      operation,
+      key,
+      reason = code.replace("-", " "),
+      cause,
+      retryable = /^(timeout|unavailable|locked)$/.test(code),
+    } = context;
+    const subject = key === undefined ? "" : `${JSON.stringify(key.slice(0, 100))} `;
+    super(`Cannot ${operation} ${subject}in ${store}: ${reason}`, { cause });
     Object.assign(this, { code, retryable, store, operation, key });
   }
 }

@@ -1,4 +1,4 @@
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { memory, memoryFromUrl } from "../../src/backends/memory.ts";
 import type { Backend } from "../../src/core/backend.ts";
@@ -49,6 +49,64 @@ test("memory() uses the map it is given, and sees what is changed past it", asyn
   map.set("a", 5);
   assertEquals(await store.replace("a", 6, { version }), false);
   assertNotEquals((await store.entry("a"))!.version, version);
+});
+
+describe("memory(), with a map of its own and with a given one", () => {
+  const places = { "its own": undefined, "a given one": new Map<string, number>() };
+  for (const [title, map] of Object.entries(places)) {
+    const clock = new FakeClock();
+    const open = () => new Store<number>(memory({ map, now: clock.now }));
+
+    test(`${title}: expiry does not move the revision, writing and removing do`, async () => {
+      const store = open();
+      await store.set("a", 1, { ttl: 1000 });
+      await store.set("b", 2, { ttl: 1000 });
+      const revision = await store.revision();
+      clock.advance(1000);
+      assertEquals([await store.get("a"), await store.delete("b"), await store.size], [undefined, false, 0]);
+      assertEquals(await store.revision(), revision);
+      await store.set("a", 1);
+      const written = await store.revision();
+      assertNotEquals(written, revision);
+      await store.delete("a");
+      assertNotEquals(await store.revision(), written);
+    });
+
+    test(`${title}: a value that is not equal to itself can be updated and replaced`, async () => {
+      const store = open();
+      await store.set("a", NaN);
+      const { version } = (await store.entry("a"))!;
+      assertEquals((await store.entry("a"))!.version, version);
+      assertEquals(await store.replace("a", NaN, { version: version! }), true);
+      assertEquals(await store.update("a", (value) => Number.isNaN(value) ? 1 : 0), 1);
+    });
+
+    test(`${title}: a version does not take a lifetime away, nor a lifetime a version`, async () => {
+      const store = open();
+      await store.set("a", 1, { ttl: 1000 });
+      const { version, expiresAt } = (await store.entry("a"))!;
+      assertEquals(expiresAt, clock.now() + 1000);
+      assertEquals((await store.entry("a"))!.version, version);
+      assertEquals(await store.replace("a", 2, { version: version! }), true);
+      assertEquals((await store.entry("a"))!.expiresAt, undefined);
+      assertEquals(await store.replace("a", 3, { version: version! }), false);
+      clock.advance(1000);
+      assertEquals(await store.get("a"), 2);
+    });
+  }
+});
+
+test("what a given map holds are bare values, with a lifetime and a version too", async () => {
+  const map = new Map<string, number>();
+  const store = new Store(memory({ map }));
+  await store.set("a", 1, { ttl: 60_000 });
+  await store.set("b", 2);
+  await store.entry("b");
+  assertEquals([...map], [["a", 1], ["b", 2]]);
+  map.set("a", 5);
+  assertEquals((await store.entry("a"))!.value, 5);
+  map.delete("a");
+  assertEquals([await store.get("a"), await store.size], [undefined, 1]);
 });
 
 test("keys of a memory store come in the order of a Map", async () => {

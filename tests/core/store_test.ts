@@ -194,3 +194,36 @@ test("update() steps aside when somebody else was first, and computes again from
   });
   assertEquals([answer, seen, await store.get("a")], [11, [1, 10], 11]);
 });
+
+test("update() hands over what it is given beside the value, whether or not it keeps the lifetime", async () => {
+  const clock = new FakeClock(1_000_000);
+  const inner = fourMethods(new Map(), { isAsync: true, isRich: true }, clock.now) as Backend<number>;
+  const written: unknown[] = [];
+  const store = new Store<number>({
+    ...inner,
+    write: (key, value, options) => {
+      written.push([options?.metadata, options?.expiresAt]);
+      return inner.write(key, value, options);
+    },
+  });
+  const metadata = { contentType: "text/plain" };
+  await store.set("a", 1, { ttl: 500 });
+  await store.update("a", (value) => value! + 1, { metadata });
+  await store.update("a", (value) => value! + 1, { metadata, ttl: 700 });
+  await store.update("b", () => 1, { metadata });
+  assertEquals(written, [
+    [undefined, 1_000_500],
+    [metadata, 1_000_500],
+    [metadata, 1_000_700],
+    [metadata, undefined],
+  ]);
+});
+
+test("updates of one key through one store come one after the other, also behind one that failed", async () => {
+  const store = new Store(fourMethods(new Map(), { isAsync: true, isRich: false }, Date.now) as Backend<number>);
+  const mistake = new Error("no");
+  const failing = store.update("a", () => Promise.reject(mistake));
+  const others = Array.from({ length: 10 }, () => store.update("a", async (value = 0) => await value + 1));
+  assertEquals(await assertRejects(() => failing), mistake);
+  assertEquals(await Promise.all(others), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
