@@ -17,18 +17,20 @@ export class LooseClaim<V> implements Claim<V> {
   readonly #store: Store<unknown>;
   readonly #key: string;
   readonly #version: string | undefined;
+  readonly #isThere: boolean;
 
   constructor(
     claims: Map<string, unknown>,
     store: Store<unknown>,
     key: string,
-    { found, version }: Versioned<V>,
+    { found, isThere, version }: Versioned<V>,
     stamp: Stamp,
   ) {
     this.#claims = claims;
     this.#store = store;
     this.#key = key;
     this.#version = version;
+    this.#isThere = isThere;
     this.found = found;
     this.stamp = stamp;
     claims.set(key, this);
