@@ -80,16 +80,21 @@ export class LocalPlace<V> implements Place<V> {
     for (const tag of tags) this.#room.tags.set(tag, ++lastEpoch);
   }
 
-  async acquire(key: string, { tags, isUseful }: ClaimOptions<V>): Promise<Claim<V> | Found<V>> {
+  async acquire(
+    key: string,
+    { tags, isUseful, isCurrent, onHeld }: ClaimOptions<V>,
+  ): Promise<Claim<V> | Found<V> | "busy"> {
     const { claims } = this.#room;
     const found = this.read(key);
     if (await isUseful(found)) return found!;
+    if (!isCurrent()) return "busy";
     const stamp = this.stamp(tags);
+    const isHeld = () => claims.get(key) === claim && !this.#judge(stamp);
     const claim: Claim<V> = {
       stamp,
       found,
       commit: (entry, expiresAt) => {
-        if (claims.get(key) !== claim || this.#judge(stamp)) return false;
+        if (!isHeld()) return false;
         this.write(new Map([[key, entry]]), expiresAt);
         return true;
       },
@@ -98,6 +103,7 @@ export class LocalPlace<V> implements Place<V> {
       },
     };
     claims.set(key, claim);
+    onHeld(isHeld);
     return claim;
   }
 
