@@ -66,10 +66,11 @@ export class LocalPlace<V> implements Place<V> {
   }
 
   async clear(prefix: string): Promise<void> {
-    for (const key of this.#room.claims.keys()) if (key.startsWith(prefix)) this.#room.claims.delete(key);
     const found: string[] = [];
     for await (const key of this.#backend.list({ prefix: this.#prefix + prefix })) found.push(key);
-    for (const key of found) await this.#backend.remove(key);
+    // In one step: who makes a value from now on has not seen what was there.
+    for (const key of this.#room.claims.keys()) if (key.startsWith(prefix)) this.#room.claims.delete(key);
+    await Promise.all(found.map((key) => this.#backend.remove(key)));
   }
 
   invalidate(mode: InvalidationMode): void {
