@@ -10,11 +10,15 @@ import type { InvalidationMode } from "./events.ts";
 import type { Claim, ClaimOptions, Place } from "./place.ts";
 import type { Room } from "./room.ts";
 
+/** How many names of keys are remembered. */
+const NAMES = 10_000;
+
 /** Entries in a backend that answers at once. */
 export class LocalPlace<V> implements Place<V> {
   readonly #backend: Backend<Envelope<V>>;
   readonly #prefix: string;
   readonly #room: Room;
+  readonly #names = new Map<string, string>();
 
   constructor(backend: Backend<Envelope<V>>, prefix: string, room: Room) {
     this.#backend = backend;
@@ -24,14 +28,14 @@ export class LocalPlace<V> implements Place<V> {
 
   /** The value if it is fresh and plain, by the shortest way. */
   hit(key: string, moment: () => number): V | undefined {
-    const entry = this.#backend.readSync!(this.#prefix + key);
+    const entry = this.#backend.readSync!(this.#name(key));
     if (entry === undefined || entry.t !== undefined) return undefined;
     if (entry.h !== this.#room.h || entry.s !== this.#room.s) return undefined;
     return entry.f === undefined || entry.f > moment() ? entry.v : undefined;
   }
 
   read(key: string): Found<V> | undefined {
-    const entry = this.#backend.readSync!(this.#prefix + key);
+    const entry = this.#backend.readSync!(this.#name(key));
     return entry && { entry, invalid: this.#judge(entry) };
   }
 
@@ -52,7 +56,7 @@ export class LocalPlace<V> implements Place<V> {
   write(entries: ReadonlyMap<string, Envelope<V>>, expiresAt?: number): void {
     for (const [key, entry] of entries) {
       this.#room.claims.delete(key);
-      this.#backend.writeSync!(this.#prefix + key, entry, expiresAt);
+      this.#backend.writeSync!(this.#name(key), entry, expiresAt);
     }
   }
 
@@ -60,7 +64,7 @@ export class LocalPlace<V> implements Place<V> {
     let count = 0;
     for (const key of keys) {
       this.#room.claims.delete(key);
-      if (await this.#backend.remove(this.#prefix + key)) count++;
+      if (await this.#backend.remove(this.#name(key))) count++;
     }
     return count;
   }
@@ -106,6 +110,17 @@ export class LocalPlace<V> implements Place<V> {
     claims.set(key, claim);
     onHeld(isHeld);
     return claim;
+  }
+
+  // Making a name costs more than finding it: a new string has no hash yet.
+  #name(key: string): string {
+    if (this.#prefix === "") return key;
+    let name = this.#names.get(key);
+    if (name === undefined) {
+      if (this.#names.size >= NAMES) this.#names.clear();
+      this.#names.set(key, name = this.#prefix + key);
+    }
+    return name;
   }
 
   #judge({ h, s, t }: Stamp): InvalidationMode | undefined {
