@@ -23,6 +23,8 @@ export { memory, type MemoryOptions } from "./src/backends/memory.ts";
 export { none } from "./src/backends/none.ts";
 export { sieve } from "./src/backends/sieve.ts";
 export * from "./src/cache/durable_map.ts";
+export * from "./src/cache/lease.ts";
+export * from "./src/cache/region.ts";
 export * from "./src/cache/sync_per_request.ts";
 export * from "./src/codecs/bytes.ts";
 export * from "./src/codecs/chain.ts";
