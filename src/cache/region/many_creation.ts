@@ -1,0 +1,139 @@
+/**
+ * One call of a creator for many keys, each with a claim and with callers of its own.
+ *
+ * @module
+ */
+
+import { type Engine, LEFT_OUT, NOTHING, type Outcome, type Verdict, verdictMethods } from "./engine.ts";
+import type { Found } from "./envelope.ts";
+import type { Flight } from "./flight.ts";
+import type { ManyCreator } from "./options.ts";
+import type { Claim } from "./place.ts";
+import type { Wish } from "./wish.ts";
+
+interface Part<V> {
+  readonly key: string;
+  readonly name: string;
+  readonly found: Found<V> | undefined;
+  readonly flight: Flight<Outcome<V>>;
+  readonly resolve: (outcome: Outcome<V> | PromiseLike<Outcome<V>>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface Claimed<V> {
+  readonly part: Part<V>;
+  readonly claim: Claim<V> | undefined;
+}
+
+/** One call of a creator for many keys. */
+export class ManyCreation<V> {
+  readonly #engine: Engine<V>;
+  readonly #create: ManyCreator<V>;
+  readonly #wish: Wish<V>;
+  readonly #isBackground: boolean;
+  readonly #parts: Part<V>[] = [];
+  readonly #controller = new AbortController();
+  #waitedFor = 0;
+
+  constructor(engine: Engine<V>, create: ManyCreator<V>, wish: Wish<V>, isBackground: boolean) {
+    this.#engine = engine;
+    this.#create = create;
+    this.#wish = wish;
+    this.#isBackground = isBackground;
+  }
+
+  /** Takes a key in; others who ask for it wait from now on. */
+  add(key: string, name: string, found: Found<V> | undefined): Flight<Outcome<V>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome<V>>();
+    const flight = this.#engine.fly(name, this.#wish.tags, () => promise);
+    // The flight hears of it too, one step later.
+    promise.catch(() => {});
+    this.#waitedFor++;
+    flight.signal.addEventListener("abort", () => {
+      reject(flight.signal.reason);
+      if (--this.#waitedFor === 0) this.#controller.abort(flight.signal.reason);
+    }, { once: true });
+    this.#parts.push({ key, name, found, flight, resolve, reject });
+    return flight;
+  }
+
+  /** Makes the values of all keys taken in. */
+  start(): void {
+    if (this.#parts.length === 0) return;
+    const work = this.#run();
+    if (!this.#isBackground) return;
+    // Nobody waits for these, so nobody can leave.
+    for (const { flight } of this.#parts) flight.join().catch(() => {});
+    this.#wish.waitUntil?.(work);
+  }
+
+  async #run(): Promise<void> {
+    const mine: Claimed<V>[] = [];
+    const busy: Part<V>[] = [];
+    await Promise.all(this.#parts.map(async (part) => {
+      const won = await this.#acquire(part, true);
+      if (won === "busy") busy.push(part);
+      else if (won) mine.push(won);
+    }));
+    if (mine.length > 0) await this.#make(mine);
+    // Own claims are settled by now: two processes never wait for each other.
+    await Promise.all(busy.map(async (part) => {
+      if (this.#isBackground) return part.resolve(NOTHING);
+      const won = await this.#acquire(part, false);
+      if (won && won !== "busy") await this.#make([won]);
+    }));
+  }
+
+  /** A claim, or nothing where the part is settled without one. */
+  async #acquire(part: Part<V>, atOnce: boolean): Promise<Claimed<V> | "busy" | undefined> {
+    const { key, name, found, flight } = part;
+    try {
+      const won = await this.#engine.acquire(key, name, this.#wish, found, atOnce, flight.signal);
+      if (won === "busy") return won;
+      if (won === undefined || "commit" in won) {
+        flight.token = won?.token;
+        return { part, claim: won };
+      }
+      part.resolve(won.entry.v!);
+    } catch (error) {
+      this.#fail(part, found, error);
+    }
+    return undefined;
+  }
+
+  async #make(claimed: readonly Claimed<V>[]): Promise<void> {
+    const engine = this.#engine;
+    const verdict: Verdict = { isStored: true };
+    const { signal } = this.#controller;
+    for (const { part } of claimed) engine.tell(this.#isBackground ? "refresh" : "create", part.key);
+    const keys = claimed.map(({ part }) => part.key);
+    const began = engine.now();
+    try {
+      const made = new Map(
+        await engine.run(keys[0]!, signal, () => this.#create(keys, { signal, ...verdictMethods(verdict) })),
+      );
+      const duration = engine.now() - began;
+      await Promise.all(claimed.map(async ({ part, claim }) => {
+        const value = made.get(part.key);
+        try {
+          await engine.keep(claim, part.key, value!, this.#wish, verdict, duration);
+          part.resolve(value === undefined ? LEFT_OUT : value);
+        } catch (error) {
+          await engine.release(claim, part.key);
+          part.reject(error);
+        }
+      }));
+    } catch (error) {
+      await Promise.all(claimed.map(async ({ part, claim }) => {
+        await engine.release(claim, part.key);
+        this.#fail(part, claim?.found ?? part.found, error);
+      }));
+    }
+  }
+
+  #fail(part: Part<V>, found: Found<V> | undefined, error: unknown): void {
+    const last = part.flight.signal.aborted ? undefined : this.#engine.fallBack(part.key, part.name, found, this.#wish);
+    if (last === undefined) part.reject(error);
+    else part.resolve(last);
+  }
+}
