@@ -5,8 +5,10 @@
  */
 
 import { instanceId } from "./call_names.ts";
-import { type Memoized, remembered, withFace } from "./memoize.ts";
+import { type Memoized, remembered, withFace } from "./memoized.ts";
 import { MemoizedCall, type MemoizeOptions } from "./memoized_call.ts";
+
+export type { Memoized, MemoizeOptions };
 
 /** Makes a method one that remembers, as the standard decorators of classes do it. */
 export type CachedDecorator = <This, Args extends unknown[], Value>(
@@ -100,8 +102,10 @@ function bindOnUse<A extends unknown[], V>(
 ): void {
   const found: unknown = (instance as Record<string | symbol, unknown>)[name];
   if (found !== memoized) return;
-  const keep = (value: unknown) =>
-    Object.defineProperty(instance, name, { value, writable: true, configurable: true, enumerable: false });
+  // It fails where the instance is frozen, and then does no harm.
+  const keep = (value: unknown) => {
+    Reflect.defineProperty(instance, name, { value, writable: true, configurable: true, enumerable: false });
+  };
   Object.defineProperty(instance, name, {
     get() {
       const own = withFace((...args: A) => remembered(call, instance, args), call, instance);
