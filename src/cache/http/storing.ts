@@ -20,6 +20,7 @@ export function isStorable(request: Request, response: Response, keep: readonly 
   const directives = cacheControlOf(headers);
   if (directives.has("no-store") || cacheControlOf(request.headers, true).has("no-store")) return false;
   if (status < 200 || NOT_UNDERSTOOD.includes(status) || headers.has("content-range")) return false;
+  if (headers.get("content-type")?.startsWith("text/event-stream")) return false;
   if (directives.has("must-understand") && !CACHEABLE.includes(status)) return false;
   if (headers.get("vary")?.includes("*")) return false;
   // What `fetch` was led to by way of others stands under their rules, too.
@@ -31,4 +32,11 @@ export function isStorable(request: Request, response: Response, keep: readonly 
   }
   return CACHEABLE.includes(status) || headers.has("expires") ||
     ["public", "private", "max-age", "s-maxage"].some((name) => directives.has(name));
+}
+
+/** Whether the answer is for one user, so that it must not go to others who asked for the same at the same time. */
+export function isPersonal(request: Request, { headers }: Response): boolean {
+  const directives = cacheControlOf(headers);
+  return directives.has("no-store") || directives.has("private") || headers.has("set-cookie") ||
+    request.headers.has("authorization");
 }
