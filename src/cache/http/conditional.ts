@@ -25,7 +25,9 @@ const IN_CONFIRMATION = [
 
 /** The request as it goes to the origin: without its own conditions, and with those of what is stored. */
 export function toRevalidation(request: Request, stored: StoredResponse | undefined, signal: AbortSignal): Request {
-  const headers = new Headers(request.headers);
+  const asked = new Request(request, { signal });
+  // Afterwards, because Bun takes empty headers for none given.
+  const { headers } = asked;
   headers.delete("if-none-match");
   headers.delete("if-modified-since");
   if (stored) {
@@ -35,7 +37,7 @@ export function toRevalidation(request: Request, stored: StoredResponse | undefi
     if (etag !== null) headers.set("if-none-match", etag);
     if (modified !== null) headers.set("if-modified-since", modified);
   }
-  return new Request(request, { headers, signal });
+  return asked;
 }
 
 /** Whether it can be confirmed. */

@@ -172,6 +172,8 @@ describe("conditions", () => {
       ["if-none-match", 'W/"ours"'],
     ]);
     assertEquals([...toRevalidation(sent, undefined, signal).headers], [["accept", "text/html"]]);
+    assertEquals([...toRevalidation(request({ "if-none-match": '"1"' }), undefined, signal).headers], []);
+    assertEquals(sent.headers.get("if-none-match"), '"theirs"');
   });
 
   test("a 304 refreshes fields and age, but nothing that describes the content", () => {
