@@ -127,6 +127,19 @@ export const registry: Registry = Registry.empty
     { location: "file" },
   )
   .with(
+    "redis",
+    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
+  )
+  .with(
+    "rediss",
+    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
+  )
+  .with(
+    "redis+unix",
+    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
+    { location: "path" },
+  )
+  .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
   );

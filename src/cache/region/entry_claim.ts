@@ -16,6 +16,8 @@ import { Renewal } from "./renewal.ts";
 /** What was read under a key, with its version and its end. */
 export interface Versioned<V> {
   readonly found: Found<V> | undefined;
+  /** Whether there was anything at all. */
+  readonly isThere: boolean;
   readonly version?: string | undefined;
   readonly expiresAt?: number | undefined;
 }

@@ -17,18 +17,20 @@ export class LooseClaim<V> implements Claim<V> {
   readonly #store: Store<unknown>;
   readonly #key: string;
   readonly #version: string | undefined;
+  readonly #isThere: boolean;
 
   constructor(
     claims: Map<string, unknown>,
     store: Store<unknown>,
     key: string,
-    { found, version }: Versioned<V>,
+    { found, isThere, version }: Versioned<V>,
     stamp: Stamp,
   ) {
     this.#claims = claims;
     this.#store = store;
     this.#key = key;
     this.#version = version;
+    this.#isThere = isThere;
     this.found = found;
     this.stamp = stamp;
     claims.set(key, this);
@@ -36,15 +38,16 @@ export class LooseClaim<V> implements Claim<V> {
 
   async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
     if (this.#claims.get(this.#key) !== this) return false;
-    const { swap, create } = this.#store.backend.supports;
-    // Where the store can, nobody else has written the entry since it was read.
+    const { swap, create, ttl } = this.#store.backend.supports;
     const version = this.#version;
+    const options = ttl ? { expiresAt } : {};
     try {
+      // Where the store can, nobody else has written the entry since it was read.
       if (version !== undefined && swap) {
-        return await this.#store.replace(this.#key, plain(entry), { expiresAt, version });
+        return await this.#store.replace(this.#key, plain(entry), { ...options, version });
       }
-      if (version === undefined && create) return await this.#store.add(this.#key, plain(entry), { expiresAt });
-      await this.#store.set(this.#key, plain(entry), { expiresAt });
+      if (!this.#isThere && create) return await this.#store.add(this.#key, plain(entry), options);
+      await this.#store.set(this.#key, plain(entry), options);
       return true;
     } finally {
       this.release();

@@ -68,13 +68,9 @@ export class ManyCreation<V> {
   }
 
   async #run(): Promise<void> {
-    const mine: Claimed<V>[] = [];
-    const busy: Part<V>[] = [];
-    await Promise.all(this.#parts.map(async (part) => {
-      const won = await this.#acquire(part, true);
-      if (won === "busy") busy.push(part);
-      else if (won) mine.push(won);
-    }));
+    const wins = await Promise.all(this.#parts.map((part) => this.#acquire(part, true)));
+    const mine = wins.filter((won) => won !== "busy" && won !== undefined);
+    const busy = this.#parts.filter((_, index) => wins[index] === "busy");
     if (mine.length > 0) await this.#make(mine);
     // Own claims are settled by now: two processes never wait for each other.
     await Promise.all(busy.map(async (part) => {

@@ -148,7 +148,7 @@ export class SharedPlace<V> implements Place<V> {
     const others = entry?.t?.map(([tag]) => TAG + tag).filter((tag) => !asked.includes(tag)) ?? [];
     for (const [tag, epoch] of await this.#store.getMany(others, { signal })) epochs.set(tag, epoch);
     const found = entry && { entry, invalid: judge(entry, epochs) };
-    return { stamp: toStamp(tags, epochs), found, version, expiresAt };
+    return { stamp: toStamp(tags, epochs), found, isThere: value !== undefined, version, expiresAt };
   }
 
   async #entries(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Entry<unknown>>> {

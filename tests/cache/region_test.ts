@@ -1,0 +1,71 @@
+/** Regions: what they must do over every store, how they are configured, and how they take outages. */
+
+import { after, before } from "node:test";
+import { disk } from "../../src/backends/disk.ts";
+import { memory } from "../../src/backends/memory.ts";
+import { redis } from "../../src/backends/redis.ts";
+import { sqlite } from "../../src/backends/sqlite.ts";
+import { Store } from "../../src/core/store.ts";
+import { faulty } from "../../src/testing/faulty.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "@std/path";
+import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
+import { regionSuite } from "../support/region_suite.ts";
+
+async function folder(): Promise<{ path: string; close: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "everymap-"));
+  return { path, close: () => rm(path, { recursive: true, force: true }) };
+}
+
+regionSuite("a map of its own", { make: () => ({ open: undefined }), isShared: false });
+
+regionSuite("a store in memory", {
+  make: (now) => {
+    const backend = memory<unknown>({ now });
+    return { open: () => new Store(backend) };
+  },
+  isShared: false,
+});
+
+// As a distant store: nothing is at hand, each call is a promise.
+regionSuite("a store that answers later", {
+  make: (now) => {
+    const backend = memory<unknown>({ now, clone: true });
+    return { open: () => new Store(faulty(backend, { fault: "none", gate: () => Promise.resolve() })) };
+  },
+});
+
+regionSuite("SQLite", {
+  make: async (now) => {
+    const { path, close } = await folder();
+    return { open: () => new Store(sqlite(join(path, "cache.db"), { now })), close };
+  },
+});
+
+regionSuite("a folder", {
+  make: async (now) => {
+    const { path, close } = await folder();
+    return { open: () => new Store(disk(path, { now })), close };
+  },
+});
+
+const noRedis = redisServerIsMissing();
+let server: RedisServer;
+before(async () => {
+  if (!noRedis) server = await startRedisServer();
+});
+after(async () => {
+  if (!noRedis) await server.stop();
+});
+
+for (const layout of ["keys", "hash"] as const) {
+  regionSuite(`Redis, as ${layout}`, {
+    make: (now) => {
+      const name = `${crypto.randomUUID()}:`;
+      const place = layout === "hash" ? { hash: name } : { prefix: name };
+      return { open: () => new Store(redis(server.url, { ...place, now })) };
+    },
+    skip: noRedis,
+  });
+}
