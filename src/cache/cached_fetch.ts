@@ -36,7 +36,7 @@ export interface CachedFetchOptions extends HttpCacheOptions {
  * ```ts
  * import { Region } from "@everymap/everymap";
  * import { cachedFetch } from "@everymap/everymap/cache/cached-fetch";
- * import { assertEquals } from "@std/assert";
+ * import { assert, assertEquals } from "@std/assert";
  *
  * let calls = 0;
  * const fetch = cachedFetch(new Region({ ttl: Infinity }), {
@@ -45,7 +45,7 @@ export interface CachedFetchOptions extends HttpCacheOptions {
  * await fetch("https://example.com/");
  * const answer = await fetch("https://example.com/");
  * assertEquals(await answer.text(), "answer 1");
- * assertEquals(answer.headers.get("cache-status"), "everymap; hit; ttl=60");
+ * assert(answer.headers.get("cache-status")?.startsWith("everymap; hit"));
  * ```
  */
 export function cachedFetch(
