@@ -9,8 +9,9 @@ import { checkOptions } from "../core/options.ts";
 import { HTTP_OPTIONS, HttpCache, type HttpCacheOptions, type HttpEntry, type HttpRegion } from "./http/http_cache.ts";
 import type { StoredResponse } from "./http/stored_response.ts";
 import type { Personal } from "./http/storing.ts";
+import type { Variants } from "./http/variants.ts";
 
-export type { HttpCacheOptions, HttpEntry, HttpRegion, Personal, StoredResponse };
+export type { HttpCacheOptions, HttpEntry, HttpRegion, Personal, StoredResponse, Variants };
 
 /** What {@linkcode cachedFetch} is told. */
 export interface CachedFetchOptions extends HttpCacheOptions {

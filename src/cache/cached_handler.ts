@@ -9,8 +9,9 @@ import { HTTP_OPTIONS, HttpCache, type HttpCacheOptions, type HttpEntry, type Ht
 import { checkOptions } from "../core/options.ts";
 import type { StoredResponse } from "./http/stored_response.ts";
 import type { Personal } from "./http/storing.ts";
+import type { Variants } from "./http/variants.ts";
 
-export type { HttpCacheOptions, HttpEntry, HttpRegion, Personal, StoredResponse };
+export type { HttpCacheOptions, HttpEntry, HttpRegion, Personal, StoredResponse, Variants };
 
 /** What {@linkcode cachedHandler} is told; `Rest` is what a handler is given beside the request. */
 export interface CachedHandlerOptions<Rest extends unknown[]> extends HttpCacheOptions {
