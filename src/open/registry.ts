@@ -89,6 +89,8 @@ export class Registry {
   }
 }
 
+const redis: Opener = async (url) => (await import("../backends/redis.ts")).redisFromUrl(url);
+
 /** The backends of this package; each is loaded when it is opened. */
 export const registry: Registry = Registry.empty
   .with(
@@ -126,20 +128,22 @@ export const registry: Registry = Registry.empty
     async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url),
     { location: "file" },
   )
-  .with(
-    "redis",
-    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
-  )
-  .with(
-    "rediss",
-    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
-  )
-  .with(
-    "redis+unix",
-    async (url) => (await import("../backends/redis.ts")).redisFromUrl(url),
-    { location: "path" },
-  )
+  .with("redis", redis)
+  .with("rediss", redis)
+  .with("redis+unix", redis, { location: "path" })
   .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
+  )
+  .with(
+    "upstash",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
+  )
+  .with(
+    "upstash+https",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
+  )
+  .with(
+    "upstash+http",
+    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
   );

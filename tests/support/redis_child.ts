@@ -7,7 +7,7 @@
 import process from "node:process";
 import { open } from "../../src/open/open.ts";
 
-const [task, url, prefix = "child:"] = process.argv.slice(2) as [string, string, string?];
+const [task, url, prefix = "child:"] = process.argv.slice(2) as ["once" | "count", string, string?];
 const store = await open<number>(`${url}${url.includes("?") ? "&" : "?"}prefix=${encodeURIComponent(prefix)}`);
 
 // Not `console.log`: what was said must be out before the next step.
@@ -31,4 +31,4 @@ async function count(): Promise<void> {
   process.exit();
 }
 
-await { once, count }[task]!();
+await (task === "once" ? once : count)();

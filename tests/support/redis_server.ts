@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 
 /** A command and what it answers, over a connection that has nothing to do with the store under test. */
 export type RedisCli = (...command: string[]) => Promise<CliReply>;
@@ -86,7 +87,8 @@ export async function startRedisServer(...args: string[]): Promise<RedisServer> 
     throw error;
   }
   const url = `redis://127.0.0.1:${port}`;
-  const signal = (name: NodeJS.Signals) => () => void child!.kill(name);
+  // Not `child.kill()`, with which Deno sends one signal only.
+  const signal = (name: "SIGSTOP" | "SIGCONT") => () => void process.kill(child!.pid!, name);
   return { port, socket, url, folder, cli, kill, start, pause: signal("SIGSTOP"), resume: signal("SIGCONT"), stop };
 }
 

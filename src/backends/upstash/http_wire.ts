@@ -1,0 +1,185 @@
+/**
+ * The road over HTTP: what is asked for in one turn of the event loop is one request.
+ *
+ * @module
+ */
+
+import { type Command, type RedisWire, type Reply, ReplyError, type SendOptions, WireError } from "../redis/wire.ts";
+import { LostAnswer, toReplies, toWireError } from "./failures.ts";
+import { depend, type Use, useOf } from "./names.ts";
+import type { Road } from "./vendor_client.ts";
+
+/** Browsers and workers open no more connections to one host. */
+const MOST_REQUESTS = 6;
+const MOST_COMMANDS = 1000;
+/** In characters; a request may be larger by one call. */
+const MOST_TEXT = 500_000;
+
+/** Commands of one call of `send`. */
+interface Task {
+  readonly commands: readonly Command[];
+  readonly repeatable: boolean;
+  readonly begun: number;
+  readonly resolve: (replies: readonly Reply[]) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Calls that share a request. */
+class Batch {
+  readonly tasks: Task[] = [];
+  /** Those that nobody has answered yet. */
+  readonly open = new Set<Task>();
+  readonly controller = new AbortController();
+  commands = 0;
+  text = 0;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  #use: Use | undefined;
+
+  /** What its commands use; asked for only where another batch is there as well. */
+  get use(): Use {
+    return this.#use ??= useOf(this.tasks);
+  }
+
+  get isFull(): boolean {
+    return this.commands >= MOST_COMMANDS || this.text >= MOST_TEXT;
+  }
+
+  add(task: Task): void {
+    this.tasks.push(task);
+    this.open.add(task);
+    this.commands += task.commands.length;
+    for (const command of task.commands) for (const word of command) this.text += word.length;
+    this.#use = undefined;
+  }
+}
+
+/**
+ * A wire of pipeline requests. A batch is sent after the turn in which it began, once all earlier ones that use the same
+ * keys are done and there is a free connection; until then it takes what else is asked for. A batch of reads whose answer
+ * got lost is sent again, once; nothing else is sent twice.
+ */
+export class HttpWire implements RedisWire {
+  readonly name: string;
+  readonly #road: Road;
+  readonly #timeout: number;
+  // In the order of their calls.
+  readonly #batches = new Set<Batch>();
+  #gathering: Batch | undefined;
+  // Resolved whenever a batch is done.
+  #change = Promise.withResolvers<void>();
+  #isClosed = false;
+
+  /** Takes the deadline in milliseconds. */
+  constructor(name: string, road: Road, timeout: number) {
+    this.name = name;
+    this.#road = road;
+    this.#timeout = timeout;
+  }
+
+  send(
+    commands: readonly Command[],
+    { signal, repeatable = false }: SendOptions = {},
+  ): Promise<readonly Reply[]> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#isClosed) return Promise.reject(new WireError("closed", "it is closed"));
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Reply[]>();
+    const task: Task = { commands, repeatable, begun: performance.now(), resolve, reject };
+    let batch = this.#gathering;
+    if (!batch || batch.isFull) {
+      this.#gathering = batch = new Batch();
+      this.#batches.add(batch);
+      void this.#run(batch);
+    }
+    batch.add(task);
+    if (!signal) return promise;
+    const abort = () => this.#fail(batch, task, signal.reason);
+    signal.addEventListener("abort", abort);
+    return promise.finally(() => signal.removeEventListener("abort", abort));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    while (this.#batches.size > 0) await this.#change.promise;
+  }
+
+  async #run(batch: Batch): Promise<void> {
+    // Not before the turn is over; and each batch has a timer of its own, since a worker stops those of another request.
+    await undefined;
+    this.#watch(batch);
+    while (this.#hasToWait(batch)) await this.#change.promise;
+    if (this.#gathering === batch) this.#gathering = undefined;
+    if (batch.open.size > 0) await this.#request(batch);
+    this.#finish(batch);
+  }
+
+  /** Whether an earlier batch has to be done before this one is sent. */
+  #hasToWait(batch: Batch): boolean {
+    const latest = performance.now() - 2 * this.#timeout;
+    let requests = 0;
+    for (const other of this.#batches) {
+      if (other === batch) break;
+      // Whoever should have ended it is gone, which happens to requests of workers.
+      if (other.tasks.at(-1)!.begun < latest) this.#finish(other);
+      else if (depend(other.use, batch.use) || ++requests >= MOST_REQUESTS) return true;
+    }
+    return false;
+  }
+
+  async #request(batch: Batch): Promise<void> {
+    // Aborted calls that have not been sent need not be.
+    const tasks = batch.tasks.filter((task) => batch.open.has(task));
+    const commands = tasks.flatMap((task) => task.commands);
+    let tries = tasks.every(({ repeatable }) => repeatable) ? 1 : 0;
+    for (;;) {
+      try {
+        const replies = toReplies(await this.#road(commands, batch.controller.signal), commands.length);
+        let at = 0;
+        for (const task of tasks) this.#settle(batch, task, replies.slice(at, at += task.commands.length));
+        return;
+      } catch (error) {
+        const failure = toWireError(error);
+        if (batch.open.size > 0 && failure instanceof LostAnswer && tries-- > 0) continue;
+        for (const task of tasks) this.#fail(batch, task, failure);
+        return;
+      }
+    }
+  }
+
+  #settle(batch: Batch, task: Task, replies: readonly (Reply | ReplyError | WireError)[]): void {
+    const failed = replies.find((reply) => reply instanceof Error);
+    if (failed) this.#fail(batch, task, failed);
+    else if (batch.open.delete(task)) task.resolve(replies as readonly Reply[]);
+  }
+
+  #fail(batch: Batch, task: Task, reason: unknown): void {
+    if (!batch.open.delete(task)) return;
+    task.reject(reason);
+    if (batch.open.size > 0) return;
+    this.#finish(batch);
+    // Nobody waits for it any more.
+    batch.controller.abort();
+  }
+
+  #finish(batch: Batch): void {
+    if (this.#gathering === batch) this.#gathering = undefined;
+    this.#batches.delete(batch);
+    clearTimeout(batch.timer);
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  /** Looks after the deadlines of its calls. */
+  #watch(batch: Batch): void {
+    const [oldest] = batch.open;
+    if (!oldest) return;
+    const wait = Math.max(1, Math.ceil(oldest.begun + this.#timeout - performance.now()));
+    batch.timer = setTimeout(() => {
+      const latest = performance.now() - this.#timeout;
+      for (const task of batch.open) {
+        if (task.begun > latest) break;
+        this.#fail(batch, task, new WireError("timeout", `no answer in ${this.#timeout} ms`));
+      }
+      this.#watch(batch);
+    }, wait);
+  }
+}

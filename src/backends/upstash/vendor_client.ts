@@ -1,0 +1,90 @@
+/**
+ * `@upstash/redis` with its traps closed: one method of it, which sends what it is given and answers what came.
+ *
+ * What it would do by itself is off: reading values as JSON, collecting calls and sending them in another order, sending
+ * again what may have run (with `retry: false` it still does, once), telling about the runtime. Base64 is off as well, since
+ * its decoder drops byte order marks; everything that is stored is text, and JSON keeps that. Its errors, which quote
+ * commands, go no further than `failures.ts`.
+ *
+ * @module
+ */
+
+import type { Command } from "../redis/wire.ts";
+
+/** Sends commands as one pipeline; answers the JSON that came. A signal that was aborted makes it answer anything. */
+export type Road = (commands: readonly Command[], signal: AbortSignal) => Promise<unknown>;
+
+/** A client of `@upstash/redis`: `new Redis({ url, token })`. */
+export interface UpstashClientLike {
+  /** A pipeline, by which it is known. */
+  pipeline(): object;
+}
+
+/** The part of the client that speaks HTTP; its own type keeps it from all but subclasses. */
+interface Requester {
+  request(request: { path: string[]; body: unknown; signal: AbortSignal }): Promise<unknown>;
+  readonly baseUrl?: string;
+  readonly retry?: object;
+  readonly options?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  upstashSyncToken?: string;
+}
+
+/** A client of our own, which is loaded for the first request. */
+export function ownRoad(url: string, token: string): Road {
+  let road: Promise<Road> | undefined;
+  const load = async () => {
+    // Of its builds this one reads no environment and works everywhere.
+    const { Redis } = await import("@upstash/redis/cloudflare");
+    const client = new Redis({
+      url,
+      token,
+      retry: { retries: 0 },
+      automaticDeserialization: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      responseEncoding: false,
+      // Bun closes the connection without it; browsers take no more than 64 KiB with it.
+      keepAlive: "Bun" in globalThis,
+    });
+    return roadOf(requesterOf(client)!);
+  };
+  return async (commands, signal) => await (await (road ??= load()))(commands, signal);
+}
+
+/** A client of somebody else's, which stays as it is; `undefined` if it is none. */
+export function givenRoad(client: UpstashClientLike): { readonly road: Road; readonly host: string } | undefined {
+  const requester = requesterOf(client);
+  if (typeof requester?.request !== "function") return undefined;
+  const { baseUrl = "" } = requester;
+  return { road: roadOf(ownView(requester)), host: URL.canParse(baseUrl) ? new URL(baseUrl).host : "" };
+}
+
+function roadOf(requester: Requester): Road {
+  return (body, signal) => requester.request({ path: ["pipeline"], body, signal });
+}
+
+function requesterOf(client: UpstashClientLike): Requester | undefined {
+  return (client as unknown as { client?: Requester }).client;
+}
+
+/** The same requester with options of our own. */
+function ownView(requester: Requester): Requester {
+  const { retry, options, headers } = requester;
+  // Somebody's own requester has none of these and does as it likes.
+  if (!retry || !headers) return requester;
+  const { "Upstash-Encoding": _, ...rest } = headers;
+  const view = Object.create(requester, {
+    retry: { value: { attempts: 0, backoff: () => 0 } },
+    options: { value: { ...options, responseEncoding: false } },
+    headers: { value: rest },
+    // What one of both has written, the other one reads.
+    upstashSyncToken: {
+      get: () => requester.upstashSyncToken,
+      set: (token: string) => void (requester.upstashSyncToken = token),
+    },
+  });
+  // Not the middleware that its owner may have put over it: that leads back to the options of the owner.
+  const { request } = Object.getPrototypeOf(requester) as Requester;
+  return { request: (what) => request.call(view, what) };
+}
