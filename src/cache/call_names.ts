@@ -30,14 +30,18 @@ export function takeName(region: Region<unknown>, name: string, owner: unknown):
 }
 
 /**
- * A name for something that has none.
+ * Refuses what has no name in a region that others share: they could not know the one it would be given.
  *
- * @throws {TypeError} If other processes share the region: they could not know that name.
+ * @throws {TypeError} If others share the region.
  */
-export function anonymousName(region: Region<unknown> | undefined): string {
+export function refuseNameless(region: Region<unknown> | undefined): void {
   if (region?.scope === "shared") {
     throw new TypeError("Cannot memoize a function without a name in a region that others share: it needs a name");
   }
+}
+
+/** A name that nothing else has. */
+export function newName(): string {
   return `anonymous-${uniqueId()}`;
 }
 

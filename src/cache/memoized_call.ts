@@ -8,7 +8,7 @@ import type { Awaitable } from "../core/awaitable.ts";
 import type { Duration } from "../core/lifetime.ts";
 import { checkOptions } from "../core/options.ts";
 import { callKey } from "./call_key.ts";
-import { anonymousName, takeName } from "./call_names.ts";
+import { newName, refuseNameless, takeName } from "./call_names.ts";
 import { type CreateContext, type FreshnessOptions, type GetOrCreateOptions, Region } from "./region.ts";
 
 /** The region of results: always the same, or chosen per call; `undefined`: that call does without. */
@@ -65,7 +65,7 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
   readonly #region: Region<unknown> | undefined;
   readonly #how: GetOrCreateOptions<Value>;
   readonly #isAlwaysSo: boolean;
-  #anonymousName: string | undefined;
+  #madeName: string | undefined;
 
   constructor(
     original: (this: This, ...args: Args) => Awaitable<Value>,
@@ -95,7 +95,7 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
 
   /** Refuses at once what would be refused at the first call. */
   checkName(): void {
-    if (this.#region?.isConfigured) this.#nameOf(undefined as This, this.#region);
+    if (this.#region?.isConfigured) this.#takeName(this.#ownName(undefined as This), this.#region);
   }
 
   /** The region of a call. */
@@ -152,9 +152,14 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
   #nameOf(self: This, region: Region<unknown> | undefined): string {
     if (this.#options.name !== undefined) return this.#options.name;
     const name = this.#ownName(self);
-    if (name === "") return this.#anonymousName ??= anonymousName(region);
-    if (region) takeName(region, name, this.original);
-    return name;
+    this.#takeName(name, region);
+    return name || (this.#madeName ??= newName());
+  }
+
+  #takeName(name: string, region: Region<unknown> | undefined): void {
+    if (this.#options.name !== undefined) return;
+    if (name === "") refuseNameless(region);
+    else if (region) takeName(region, name, this.original);
   }
 
   // A key's first bracket ends its name.

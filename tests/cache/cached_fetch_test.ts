@@ -12,6 +12,7 @@ import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { faulty } from "../../src/testing/faulty.ts";
+import { serve } from "../support/serve.ts";
 
 const STORES: Readonly<Record<string, (now: Clock) => Store<unknown>>> = {
   memory: (now) => new Store(memory({ now })),
@@ -396,6 +397,48 @@ for (const [name, makeStore] of Object.entries(STORES)) {
     });
   });
 }
+
+describe("cachedFetch() with the global fetch", () => {
+  test("keeps what was read, not how it was sent, and where it came from", async () => {
+    let asked = 0;
+    const { endpoint, stop } = await serve(async () => {
+      asked++;
+      const zipped = new Blob(["content"]).stream().pipeThrough(new CompressionStream("gzip"));
+      return new Response(await new Response(zipped).arrayBuffer(), {
+        headers: { "cache-control": "max-age=60", "content-encoding": "gzip", "content-type": "text/plain" },
+      });
+    });
+    try {
+      const fetch = cachedFetch(new Region({ ttl: 1, store: new Store(sqlite(":memory:")) }));
+      for (let times = 0; times < 2; times++) {
+        const answer = await fetch(`${endpoint}/thing`);
+        assertEquals([await answer.text(), answer.headers.get("content-encoding")], ["content", null]);
+        assertEquals([answer.url, answer.headers.get("content-type")], [`${endpoint}/thing`, "text/plain"]);
+      }
+      assertEquals(asked, 1);
+    } finally {
+      await stop();
+    }
+  });
+
+  test("keeps nothing that a redirect led to, and rejects as fetch does", async () => {
+    let asked = 0;
+    const { endpoint, stop } = await serve(async (request) => {
+      if (request.url.endsWith("/old")) return new Response(null, { status: 302, headers: { location: "/new" } });
+      return await Promise.resolve(new Response(`${++asked}`, { headers: { "cache-control": "max-age=60" } }));
+    });
+    const fetch = cachedFetch(new Region({ ttl: 1 }));
+    try {
+      assertEquals([await (await fetch(`${endpoint}/old`)).text(), await (await fetch(`${endpoint}/old`)).text()], [
+        "1",
+        "2",
+      ]);
+    } finally {
+      await stop();
+    }
+    await assertRejects(() => fetch(`${endpoint}/gone`), Error);
+  });
+});
 
 describe("cachedFetch()", () => {
   test("takes no store that fails for a miss, unless it is told to", async () => {
