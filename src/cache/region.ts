@@ -6,8 +6,8 @@
 
 import type { CallOptions, PrefixOptions } from "../core/backend.ts";
 import { checkOptions } from "../core/options.ts";
-import { endOf, Engine } from "./region/engine.ts";
-import { type Envelope, toEntry } from "./region/envelope.ts";
+import { Engine } from "./region/engine.ts";
+import { toEntry } from "./region/envelope.ts";
 import type { InvalidationMode, RegionCounters, RegionEvent } from "./region/events.ts";
 import type {
   BackgroundRefresh,
@@ -30,7 +30,6 @@ import type {
   RegionSetOptions,
   Ttl,
 } from "./region/options.ts";
-import { wishOf } from "./region/wish.ts";
 
 export type {
   BackgroundRefresh,
@@ -56,6 +55,12 @@ export type {
   RegionSetOptions,
   Ttl,
 };
+
+// What not every region needs is loaded when it is.
+let manyLoaded: Promise<typeof import("./region/many.ts")> | undefined;
+let changesLoaded: Promise<typeof import("./region/changes.ts")> | undefined;
+const many = () => manyLoaded ??= import("./region/many.ts");
+const changes = () => changesLoaded ??= import("./region/changes.ts");
 
 /** What the options of a region are called. */
 const OPTIONS: readonly string[] = [
@@ -195,11 +200,9 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** The fresh values of these keys in the order asked for, misses left out; one round trip where the store can. */
   async getMany(keys: Iterable<string>, options: RegionReadOptions = {}): Promise<Map<string, V>> {
-    const values = new Map<string, V>();
-    for (const [key, found] of await this.#engine.findMany([...new Set(keys)], options)) {
-      values.set(key, found.entry.v!);
-    }
-    return values;
+    const wanted = [...new Set(keys)];
+    const engine = this.#engine;
+    return wanted.length === 0 ? new Map() : await (await many()).getMany(engine, wanted, options);
   }
 
   /**
@@ -227,15 +230,14 @@ export class Region<V = unknown> implements AsyncDisposable {
     create: ManyCreator<T>,
     options: GetOrCreateOptions<T> = {},
   ): Promise<Map<string, T>> {
-    const { getOrCreateMany } = await import("./region/many.ts");
     const wanted = [...new Set(keys)];
+    const engine = this.#engine;
     if (wanted.length === 0) return new Map();
-    return await getOrCreateMany(
-      this.#engine,
-      wanted,
-      create as unknown as ManyCreator<V>,
-      options as GetOrCreateOptions<V>,
-    ) as Map<string, T>;
+    const made = create as unknown as ManyCreator<V>;
+    return await (await many()).getOrCreateMany(engine, wanted, made, options as GetOrCreateOptions<V>) as Map<
+      string,
+      T
+    >;
   }
 
   /** A new value made by `create` whatever there is, and stored. */
@@ -249,33 +251,9 @@ export class Region<V = unknown> implements AsyncDisposable {
   }
 
   /** Writes these values, the last one of equal keys; one round trip where the store can. Resolves to the region. */
-  async setMany(entries: Iterable<readonly [string, V]>, options: RegionSetOptions<V> = {}): Promise<this> {
+  async setMany(entries: Iterable<readonly [string, V]>, options?: RegionSetOptions<V>): Promise<this> {
     const engine = this.#engine;
-    const { signal, ttl, tags } = options;
-    signal?.throwIfAborted();
-    const values = new Map<string, V>(entries);
-    if (values.size === 0) return this;
-    for (const value of values.values()) if (value === undefined) throw new TypeError("Cannot write undefined");
-    const wish = wishOf(engine.options, { ttl, tags });
-    const names = await engine.namesOf(values.keys());
-    const isMeant = new Set(names.values());
-    await engine.change((name) => isMeant.has(name), async (place) => {
-      const stamp = await place.stamp(wish.tags, signal);
-      const written = new Map<string, Envelope<V>>();
-      const gone: string[] = [];
-      let end: number | undefined = -Infinity;
-      for (const [key, value] of values) {
-        const entry = engine.envelope(key, value, wish, undefined, stamp);
-        if (!entry) gone.push(names.get(key)!);
-        else {
-          written.set(names.get(key)!, entry);
-          end = Math.max(end, endOf(entry, wish) ?? Infinity);
-        }
-      }
-      if (gone.length > 0) await place.remove(gone, signal);
-      if (written.size > 0) await place.write(written, end === Infinity ? undefined : end, signal);
-    }, signal);
-    for (const key of values.keys()) engine.report({ type: "invalidate", key });
+    await (await changes()).setMany(engine, entries, options);
     return this;
   }
 
@@ -285,58 +263,30 @@ export class Region<V = unknown> implements AsyncDisposable {
   }
 
   /** Removes these values; how many there were. One round trip where the store can. */
-  async deleteMany(keys: Iterable<string>, options: CallOptions = {}): Promise<number> {
+  async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
     const engine = this.#engine;
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const wanted = [...new Set(keys)];
-    if (wanted.length === 0) return 0;
-    const names = new Set((await engine.namesOf(wanted)).values());
-    const count = await engine.change((name) => names.has(name), (place) => place.remove([...names], signal), signal);
-    for (const key of wanted) engine.report({ type: "invalidate", key });
-    return count;
+    return await (await changes()).deleteMany(engine, keys, options);
   }
 
   /** Removes all values, or those whose keys start with the prefix. */
-  async clear(options: PrefixOptions = {}): Promise<void> {
+  async clear(options?: PrefixOptions): Promise<void> {
     const engine = this.#engine;
-    const { prefix = "", signal } = options;
-    signal?.throwIfAborted();
-    if (prefix !== "" && engine.options.mangle) throw new TypeError("Cannot clear by prefix: the keys are mangled");
-    await engine.change((name) => name.startsWith(prefix), (place) => place.clear(prefix, signal), signal);
-    engine.report({ type: "invalidate", prefix });
+    await (await changes()).clear(engine, options);
   }
 
   /**
    * Invalidates all values there are, in all processes that share the store. `"hard"`: they are gone. `"soft"`: they are
    * stale, and served as such within `staleWhileRevalidate`. What is being made just now is not stored.
    */
-  async invalidate(options: InvalidateOptions = {}): Promise<void> {
+  async invalidate(options?: InvalidateOptions): Promise<void> {
     const engine = this.#engine;
-    const { mode = "hard", signal } = options;
-    signal?.throwIfAborted();
-    const { invalidation } = engine.options;
-    await engine.change(
-      () => true,
-      (place) => invalidation ? invalidation.invalidate(mode) : place.invalidate(mode, signal),
-      signal,
-    );
-    engine.report({ type: "invalidate", mode });
+    await (await changes()).invalidate(engine, options);
   }
 
   /** Invalidates the values that were written with one of these tags, for good and in all processes. */
-  async invalidateTags(tags: Iterable<string>, options: CallOptions = {}): Promise<void> {
+  async invalidateTags(tags: Iterable<string>, options?: CallOptions): Promise<void> {
     const engine = this.#engine;
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const gone = [...new Set(tags)];
-    if (gone.length === 0) return;
-    await engine.change(
-      (_, flight) => flight?.tags.some((tag) => gone.includes(tag)) ?? false,
-      (place) => place.invalidateTags(gone, signal),
-      signal,
-    );
-    engine.report({ type: "invalidate", tags: gone });
+    await (await changes()).invalidateTags(engine, tags, options);
   }
 
   /** Lets go of the store; what it holds stays. */

@@ -672,11 +672,13 @@ export function regionSuite(title: string, subject: RegionSubject): void {
 
     on("passes the error of a creator of many on to all who wait", async ({ region }) => {
       const cache = region();
-      const fail = () => Promise.reject(new Error("down"));
-      const outcomes = await Promise.allSettled([
-        cache.getOrCreateMany(["a", "b"], fail),
-        cache.getOrCreateMany(["b", "c"], () => [["c", 3]]),
-      ]);
+      const { promise, reject } = Promise.withResolvers<never>();
+      const first = cache.getOrCreateMany(["a", "b"], () => promise);
+      await until(() => cache.counters.create === 2);
+      const second = cache.getOrCreateMany(["b", "c"], () => [["c", 3]]);
+      await until(() => cache.counters.wait === 1);
+      reject(new Error("down"));
+      const outcomes = await Promise.allSettled([first, second]);
       assertEquals(outcomes.map(({ status }) => status), ["rejected", "rejected"]);
       assertEquals(await cache.getOrCreate("a", () => 1), 1);
     });

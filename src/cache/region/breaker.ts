@@ -1,10 +1,10 @@
 /**
- * What a failing store costs: an error, or one attempt and then none for a while.
+ * What a failing store costs where calls can do without it: one attempt, and then none for a while.
  *
  * @module
  */
 
-import { abortable, type Awaitable } from "../../core/awaitable.ts";
+import type { Awaitable } from "../../core/awaitable.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { BreakerOptions } from "./options.ts";
 
@@ -22,39 +22,27 @@ export class Breaker {
     this.#now = now;
   }
 
-  /** Whether the store is left alone just now. */
-  get isOpen(): boolean {
-    return this.#failures >= this.#limit;
+  /** Whether the last attempt failed. */
+  get isDown(): boolean {
+    return this.#failures > 0;
   }
 
-  /**
-   * The answer of the store. Where the call can do without one (`bypass`), it is `undefined` when the store fails, and
-   * without a try while it is left alone. Mistakes of the program are thrown in any case.
-   */
-  async run<T>(
-    work: () => Awaitable<T>,
-    bypass: boolean,
-    onError: (error: unknown) => void,
-    signal?: AbortSignal,
-  ): Promise<T | undefined> {
-    if (bypass && this.isOpen) {
+  /** The answer of the store; `undefined`, without an attempt, while it is left alone by calls that can do without. */
+  async run<T>(work: () => Awaitable<T>, bypass: boolean): Promise<T | undefined> {
+    if (bypass && this.#failures >= this.#limit) {
       const moment = this.#now();
       if (moment < this.#leftAloneUntil) return undefined;
       // One call tries; the others go on without until it knows.
       this.#leftAloneUntil = moment + this.#cooldown;
     }
     try {
-      const answer = await abortable(work(), signal);
+      const answer = await work();
       this.#failures = 0;
       return answer;
     } catch (error) {
-      signal?.throwIfAborted();
-      if ((error as Error | undefined)?.name !== "StoreError") throw error;
-      if ((error as { retryable?: boolean }).retryable && ++this.#failures >= this.#limit) {
+      if ((error as { retryable?: boolean } | undefined)?.retryable && ++this.#failures >= this.#limit) {
         this.#leftAloneUntil = this.#now() + this.#cooldown;
       }
-      onError(error);
-      if (bypass) return undefined;
       throw error;
     }
   }

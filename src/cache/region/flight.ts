@@ -12,6 +12,8 @@ export class Flight<T> {
   readonly tags: readonly string[];
   /** Who it is in the store, once it has a claim there. */
   token: string | undefined;
+  /** Whether it has a claim that this process knows to hold. */
+  isHeld: () => boolean = () => false;
   readonly #controller = new AbortController();
   readonly #onAbandoned: () => void;
   #waiting = 0;

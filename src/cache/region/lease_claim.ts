@@ -5,55 +5,52 @@
  */
 
 import type { Store } from "../../core/store.ts";
-import { Lease } from "../lease.ts";
+import type { Lease } from "../lease.ts";
+import type { Claims } from "./claims.ts";
 import { type Envelope, type Found, plain, type Stamp } from "./envelope.ts";
 import type { Claim } from "./place.ts";
 
-/** Where a claim stands, and what it is for. */
-export interface LeaseClaimPlace {
+/** What a claim beside the entry is about. */
+export interface LeaseClaimSubject {
   readonly store: Store<unknown>;
   /** The key of the entry. */
   readonly key: string;
-  /** The key of the lease. */
-  readonly leaseKey: string;
-  /** How long it is believed, in milliseconds. */
-  readonly ttl: number;
+  readonly lease: Lease;
+  readonly claims: Claims;
   readonly onLost: () => void;
 }
 
 /**
  * A claim beside the entry. Whoever deletes or writes the entry removes the lease first, and a value is written only after
- * a look at the lease: between that look and the write another process may slip in.
+ * a look at the lease: between that look and the write another process may slip in, this one may not.
  */
 export class LeaseClaim<V> implements Claim<V> {
   readonly stamp: Stamp;
   readonly found: Found<V> | undefined;
-  readonly #place: LeaseClaimPlace;
-  readonly #lease: Lease;
+  readonly #subject: LeaseClaimSubject;
 
-  constructor(place: LeaseClaimPlace, lease: Lease, stamp: Stamp, found: Found<V> | undefined) {
-    this.#place = place;
-    this.#lease = lease;
+  constructor(subject: LeaseClaimSubject, stamp: Stamp, found: Found<V> | undefined) {
+    this.#subject = subject;
     this.stamp = stamp;
     this.found = found;
-  }
-
-  /** The lease of a claim, or nothing if somebody else has it. */
-  static async lease({ store, leaseKey, ttl }: LeaseClaimPlace, signal: AbortSignal): Promise<Lease | undefined> {
-    const lease = new Lease(store, leaseKey, { ttl });
-    return await lease.tryAcquire({ signal }) ? lease : undefined;
+    subject.claims.take(subject.key, this);
   }
 
   async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
-    const { store, key, onLost } = this.#place;
-    const isMine = await this.#lease.isMine();
-    if (isMine) await store.set(key, plain(entry), { expiresAt });
-    else onLost();
+    const { store, key, lease, claims, onLost } = this.#subject;
+    const isDone = await claims.write(key, this, async (isHeld) => {
+      if (!await lease.isMine() || !isHeld()) return false;
+      await store.set(key, plain(entry), { expiresAt });
+      return true;
+    });
+    if (!isDone) onLost();
     await this.release();
-    return isMine;
+    return isDone;
   }
 
   async release(): Promise<void> {
-    await this.#lease.release();
+    const { key, lease, claims } = this.#subject;
+    claims.drop(key, this);
+    await lease.release();
   }
 }

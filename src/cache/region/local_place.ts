@@ -10,11 +10,15 @@ import type { InvalidationMode } from "./events.ts";
 import type { Claim, ClaimOptions, Place } from "./place.ts";
 import type { Room } from "./room.ts";
 
+/** How many names of keys are remembered. */
+const NAMES = 10_000;
+
 /** Entries in a backend that answers at once. */
 export class LocalPlace<V> implements Place<V> {
   readonly #backend: Backend<Envelope<V>>;
   readonly #prefix: string;
   readonly #room: Room;
+  readonly #names = new Map<string, string>();
 
   constructor(backend: Backend<Envelope<V>>, prefix: string, room: Room) {
     this.#backend = backend;
@@ -24,14 +28,14 @@ export class LocalPlace<V> implements Place<V> {
 
   /** The value if it is fresh and plain, by the shortest way. */
   hit(key: string, moment: () => number): V | undefined {
-    const entry = this.#backend.readSync!(this.#prefix + key);
+    const entry = this.#backend.readSync!(this.#name(key));
     if (entry === undefined || entry.t !== undefined) return undefined;
     if (entry.h !== this.#room.h || entry.s !== this.#room.s) return undefined;
     return entry.f === undefined || entry.f > moment() ? entry.v : undefined;
   }
 
   read(key: string): Found<V> | undefined {
-    const entry = this.#backend.readSync!(this.#prefix + key);
+    const entry = this.#backend.readSync!(this.#name(key));
     return entry && { entry, invalid: this.#judge(entry) };
   }
 
@@ -52,7 +56,7 @@ export class LocalPlace<V> implements Place<V> {
   write(entries: ReadonlyMap<string, Envelope<V>>, expiresAt?: number): void {
     for (const [key, entry] of entries) {
       this.#room.claims.delete(key);
-      this.#backend.writeSync!(this.#prefix + key, entry, expiresAt);
+      this.#backend.writeSync!(this.#name(key), entry, expiresAt);
     }
   }
 
@@ -60,16 +64,17 @@ export class LocalPlace<V> implements Place<V> {
     let count = 0;
     for (const key of keys) {
       this.#room.claims.delete(key);
-      if (await this.#backend.remove(this.#prefix + key)) count++;
+      if (await this.#backend.remove(this.#name(key))) count++;
     }
     return count;
   }
 
   async clear(prefix: string): Promise<void> {
-    for (const key of this.#room.claims.keys()) if (key.startsWith(prefix)) this.#room.claims.delete(key);
     const found: string[] = [];
     for await (const key of this.#backend.list({ prefix: this.#prefix + prefix })) found.push(key);
-    for (const key of found) await this.#backend.remove(key);
+    // In one step: who makes a value from now on has not seen what was there.
+    for (const key of this.#room.claims.keys()) if (key.startsWith(prefix)) this.#room.claims.delete(key);
+    await Promise.all(found.map((key) => this.#backend.remove(key)));
   }
 
   invalidate(mode: InvalidationMode): void {
@@ -80,16 +85,21 @@ export class LocalPlace<V> implements Place<V> {
     for (const tag of tags) this.#room.tags.set(tag, ++lastEpoch);
   }
 
-  async acquire(key: string, { tags, isUseful }: ClaimOptions<V>): Promise<Claim<V> | Found<V>> {
+  async acquire(
+    key: string,
+    { tags, isUseful, isCurrent, onHeld }: ClaimOptions<V>,
+  ): Promise<Claim<V> | Found<V> | "busy"> {
     const { claims } = this.#room;
     const found = this.read(key);
     if (await isUseful(found)) return found!;
+    if (!isCurrent()) return "busy";
     const stamp = this.stamp(tags);
+    const isHeld = () => claims.get(key) === claim && !this.#judge(stamp);
     const claim: Claim<V> = {
       stamp,
       found,
       commit: (entry, expiresAt) => {
-        if (claims.get(key) !== claim || this.#judge(stamp)) return false;
+        if (!isHeld()) return false;
         this.write(new Map([[key, entry]]), expiresAt);
         return true;
       },
@@ -98,7 +108,19 @@ export class LocalPlace<V> implements Place<V> {
       },
     };
     claims.set(key, claim);
+    onHeld(isHeld);
     return claim;
+  }
+
+  // Making a name costs more than finding it: a new string has no hash yet.
+  #name(key: string): string {
+    if (this.#prefix === "") return key;
+    let name = this.#names.get(key);
+    if (name === undefined) {
+      if (this.#names.size >= NAMES) this.#names.clear();
+      this.#names.set(key, name = this.#prefix + key);
+    }
+    return name;
   }
 
   #judge({ h, s, t }: Stamp): InvalidationMode | undefined {

@@ -8,8 +8,29 @@ import { type Engine, LEFT_OUT, NOTHING, type Outcome } from "./engine.ts";
 import { type Found, overdue } from "./envelope.ts";
 import type { Flight } from "./flight.ts";
 import { ManyCreation } from "./many_creation.ts";
-import type { GetOrCreateOptions, ManyCreator } from "./options.ts";
-import { wishOf } from "./wish.ts";
+import type { GetOrCreateOptions, ManyCreator, RegionReadOptions } from "./options.ts";
+import { type Wish, wishOf } from "./wish.ts";
+
+/** `region.getMany()`. */
+export async function getMany<V>(
+  engine: Engine<V>,
+  keys: readonly string[],
+  options: RegionReadOptions,
+): Promise<Map<string, V>> {
+  const { maxAge, stale = false, onStoreError, signal } = options;
+  signal?.throwIfAborted();
+  const wish = wishOf(engine.options, { maxAge, onStoreError });
+  const values = new Map<string, V>();
+  const there = await readMany(engine, keys, await namesOf(engine, keys), wish, signal);
+  for (const key of keys) {
+    const found = there.get(key);
+    const over = overdue(found, engine.now(), wish.maxAge);
+    const isGood = stale ? over < Infinity : over < 0;
+    engine.tell(isGood ? over < 0 ? "hit" : "stale" : "miss", key);
+    if (isGood) values.set(key, found!.entry.v!);
+  }
+  return values;
+}
 
 /** `region.getOrCreateMany()`. */
 export async function getOrCreateMany<V>(
@@ -21,10 +42,10 @@ export async function getOrCreateMany<V>(
   const { signal } = options;
   signal?.throwIfAborted();
   const wish = wishOf(engine.options, options);
-  const names = await engine.namesOf(keys);
+  const names = await namesOf(engine, keys);
   const values = new Map<string, V>();
   const look = async (open: readonly string[]): Promise<readonly string[]> => {
-    const all = await engine.readMany(open, names, wish, signal);
+    const all = await readMany(engine, open, names, wish, signal);
     const missing = new ManyCreation(engine, create, wish, false);
     const stale = new ManyCreation(engine, create, wish, true);
     const flights: [key: string, flight: Flight<Outcome<V>>][] = [];
@@ -44,15 +65,42 @@ export async function getOrCreateMany<V>(
     }
     stale.start();
     missing.start();
-    const unmade = await Promise.all(flights.map(async ([key, flight]) => {
+    const unmade: string[] = [];
+    const outcomes = await Promise.allSettled(flights.map(async ([key, flight]) => {
       const value = await flight.join(signal);
-      if (value !== NOTHING && value !== LEFT_OUT) values.set(key, value);
-      return value === NOTHING ? [key] : [];
+      if (value === NOTHING) unmade.push(key);
+      else if (value !== LEFT_OUT) values.set(key, value);
     }));
-    return unmade.flat();
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    return unmade;
   };
   for (let open = keys; open.length > 0;) open = await look(open);
   const ordered = new Map<string, V>();
   for (const key of keys) if (values.has(key)) ordered.set(key, values.get(key)!);
   return ordered;
+}
+
+/** What keys are called in the store. */
+export async function namesOf<V>(engine: Engine<V>, keys: Iterable<string>): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  for (const key of keys) names.set(key, await engine.nameOf(key));
+  return names;
+}
+
+/** What there is of these keys, fresh or not. */
+async function readMany<V>(
+  engine: Engine<V>,
+  keys: readonly string[],
+  names: ReadonlyMap<string, string>,
+  { bypass }: Wish<V>,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, Found<V>>> {
+  const wanted = [...new Set(keys.map((key) => names.get(key)!))];
+  const there = await engine.guard("read", undefined, bypass, (place) => place.readMany(wanted, signal), signal);
+  const all = new Map<string, Found<V>>();
+  for (const key of keys) {
+    const found = await engine.judged(key, there?.get(names.get(key)!));
+    if (found) all.set(key, found);
+  }
+  return all;
 }

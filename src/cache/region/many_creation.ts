@@ -68,23 +68,23 @@ export class ManyCreation<V> {
   }
 
   async #run(): Promise<void> {
-    const wins = await Promise.all(this.#parts.map((part) => this.#acquire(part, true)));
+    const wins = await Promise.all(this.#parts.map((part) => this.#acquire(part, false)));
     const mine = wins.filter((won) => won !== "busy" && won !== undefined);
     const busy = this.#parts.filter((_, index) => wins[index] === "busy");
     if (mine.length > 0) await this.#make(mine);
     // Own claims are settled by now: two processes never wait for each other.
     await Promise.all(busy.map(async (part) => {
-      if (this.#isBackground) return part.resolve(NOTHING);
-      const won = await this.#acquire(part, false);
-      if (won && won !== "busy") await this.#make([won]);
+      const won = this.#isBackground ? "busy" : await this.#acquire(part, true);
+      if (won === "busy") part.resolve(NOTHING);
+      else if (won) await this.#make([won]);
     }));
   }
 
   /** A claim, or nothing where the part is settled without one. */
-  async #acquire(part: Part<V>, atOnce: boolean): Promise<Claimed<V> | "busy" | undefined> {
+  async #acquire(part: Part<V>, wait: boolean): Promise<Claimed<V> | "busy" | undefined> {
     const { key, name, found, flight } = part;
     try {
-      const won = await this.#engine.acquire(key, name, this.#wish, found, atOnce, flight.signal);
+      const won = await this.#engine.acquire(flight, key, name, this.#wish, found, wait, this.#isBackground);
       if (won === "busy") return won;
       if (won === undefined || "commit" in won) {
         flight.token = won?.token;
@@ -92,7 +92,7 @@ export class ManyCreation<V> {
       }
       part.resolve(won.entry.v!);
     } catch (error) {
-      this.#fail(part, found, error);
+      await this.#fail(part, found, error);
     }
     return undefined;
   }
@@ -122,13 +122,14 @@ export class ManyCreation<V> {
     } catch (error) {
       await Promise.all(claimed.map(async ({ part, claim }) => {
         await engine.release(claim, part.key);
-        this.#fail(part, claim?.found ?? part.found, error);
+        await this.#fail(part, claim?.found ?? part.found, error);
       }));
     }
   }
 
-  #fail(part: Part<V>, found: Found<V> | undefined, error: unknown): void {
-    const last = part.flight.signal.aborted ? undefined : this.#engine.fallBack(part.key, part.name, found, this.#wish);
+  async #fail(part: Part<V>, found: Found<V> | undefined, error: unknown): Promise<void> {
+    const { key, name, flight } = part;
+    const last = flight.signal.aborted ? undefined : await this.#engine.fallBack(key, name, found, this.#wish);
     if (last === undefined) part.reject(error);
     else part.resolve(last);
   }

@@ -30,6 +30,10 @@ export interface ClaimOptions<V> {
   readonly wait: boolean;
   /** Whether something found makes a claim needless. */
   readonly isUseful: (found: Found<V> | undefined) => Promise<boolean>;
+  /** Whether the key was left alone since the claim is sought; whoever comes after a change does not wait for this one. */
+  readonly isCurrent: () => boolean;
+  /** Told at once when a claim is made of which this process knows whether it is held still. */
+  readonly onHeld: (isHeld: () => boolean) => void;
   /** Told when the claim is won or lost, and when another process has it. */
   readonly tell: (what: "won" | "lost" | "wait") => void;
   /** Ends the waiting. */
@@ -54,6 +58,10 @@ export interface Place<V> {
   invalidate(mode: InvalidationMode, signal?: AbortSignal): Awaitable<void>;
   /** Begins a new epoch of each of these tags. */
   invalidateTags(tags: readonly string[], signal?: AbortSignal): Awaitable<void>;
-  /** A claim; or what others made meanwhile; or `"busy"`, if they are at it and one does not want to wait. */
+  /** Makes an attempt at one of these; `undefined` where the call can do without and the store is left alone. */
+  attempt?<T>(work: () => Awaitable<T>, bypass: boolean): Promise<T | undefined>;
+  /** What was read last under a key, while the store fails. */
+  recall?(key: string): Found<V> | undefined;
+  /** A claim; or what others made meanwhile; or `"busy"`, if they are at it and one does not want to wait, or is too late. */
   acquire(key: string, options: ClaimOptions<V>): Promise<Claim<V> | Found<V> | "busy">;
 }

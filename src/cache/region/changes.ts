@@ -1,0 +1,117 @@
+/**
+ * Changes of entries by hand: what is written, removed or invalidated counts more than what is being made.
+ *
+ * @module
+ */
+
+import type { Awaitable } from "../../core/awaitable.ts";
+import type { CallOptions, PrefixOptions } from "../../core/backend.ts";
+import { endOf, type Engine } from "./engine.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Flight } from "./flight.ts";
+import { namesOf } from "./many.ts";
+import type { InvalidateOptions, RegionSetOptions } from "./options.ts";
+import type { Place } from "./place.ts";
+import { wishOf } from "./wish.ts";
+
+/** `region.setMany()`. */
+export async function setMany<V>(
+  engine: Engine<V>,
+  entries: Iterable<readonly [string, V]>,
+  { signal, ttl, tags }: RegionSetOptions<V> = {},
+): Promise<void> {
+  const values = new Map<string, V>(entries);
+  if (values.size === 0) return;
+  for (const value of values.values()) if (value === undefined) throw new TypeError("Cannot write undefined");
+  const wish = wishOf(engine.options, { ttl, tags });
+  const names = await namesOf(engine, values.keys());
+  const isMeant = new Set(names.values());
+  await change(engine, (name) => isMeant.has(name), async (place) => {
+    const stamp = await place.stamp(wish.tags, signal);
+    const written = new Map<string, Envelope<V>>();
+    const gone: string[] = [];
+    let end = -Infinity;
+    for (const [key, value] of values) {
+      const entry = engine.envelope(key, value, wish, undefined, stamp);
+      if (!entry) gone.push(names.get(key)!);
+      else {
+        written.set(names.get(key)!, entry);
+        end = Math.max(end, endOf(entry, wish) ?? Infinity);
+      }
+    }
+    if (gone.length > 0) await place.remove(gone, signal);
+    if (written.size > 0) await place.write(written, end === Infinity ? undefined : end, signal);
+  }, signal);
+  for (const key of values.keys()) engine.report({ type: "invalidate", key });
+}
+
+/** `region.deleteMany()`. */
+export async function deleteMany<V>(
+  engine: Engine<V>,
+  keys: Iterable<string>,
+  { signal }: CallOptions = {},
+): Promise<number> {
+  const wanted = [...new Set(keys)];
+  if (wanted.length === 0) return 0;
+  const names = new Set((await namesOf(engine, wanted)).values());
+  const count = await change(engine, (name) => names.has(name), (place) => place.remove([...names], signal), signal);
+  for (const key of wanted) engine.report({ type: "invalidate", key });
+  return count;
+}
+
+/** `region.clear()`. */
+export async function clear<V>(engine: Engine<V>, { prefix = "", signal }: PrefixOptions = {}): Promise<void> {
+  if (prefix !== "" && engine.options.mangle) throw new TypeError("Cannot clear by prefix: the keys are mangled");
+  await change(engine, (name) => name.startsWith(prefix), (place) => place.clear(prefix, signal), signal);
+  engine.report({ type: "invalidate", prefix });
+}
+
+/** `region.invalidate()`. */
+export async function invalidate<V>(
+  engine: Engine<V>,
+  { mode = "hard", signal }: InvalidateOptions = {},
+): Promise<void> {
+  const { invalidation } = engine.options;
+  const work = (place: Place<V>) => invalidation ? invalidation.invalidate(mode) : place.invalidate(mode, signal);
+  await change(engine, () => true, work, signal);
+  engine.report({ type: "invalidate", mode });
+}
+
+/** `region.invalidateTags()`. */
+export async function invalidateTags<V>(
+  engine: Engine<V>,
+  tags: Iterable<string>,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  const gone = [...new Set(tags)];
+  if (gone.length === 0) return;
+  const isMeant = (_: string, flight?: Flight<unknown>) => flight?.tags.some((tag) => gone.includes(tag)) ?? false;
+  await change(engine, isMeant, (place) => place.invalidateTags(gone, signal), signal);
+  engine.report({ type: "invalidate", tags: gone });
+}
+
+/**
+ * Makes a change. Whoever comes from now on waits for nothing that began before. Once more when it is done: what began
+ * meanwhile may have seen what was there before; but not what has a claim, for the change would have taken that away.
+ */
+async function change<V, T>(
+  engine: Engine<V>,
+  isMeant: (name: string, flight?: Flight<unknown>) => boolean,
+  work: (place: Place<V>) => Awaitable<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const { room: { flights }, handedOver } = engine;
+  const supersede = (isLate = false) => {
+    for (const [name, flight] of flights) {
+      if (isMeant(name, flight) && !(isLate && flight.isHeld())) flights.delete(name);
+    }
+    for (const name of handedOver.keys()) if (isMeant(name)) handedOver.delete(name);
+  };
+  signal?.throwIfAborted();
+  supersede();
+  try {
+    return await engine.guard("write", undefined, false, work, signal) as T;
+  } finally {
+    supersede(true);
+  }
+}
