@@ -11,7 +11,7 @@ import { ClientWire } from "./redis/client_wire.ts";
 import { givenClient, type RedisClientLike } from "./redis/given_client.ts";
 import type { Connect } from "./redis/connection.ts";
 import { nodeRedis } from "./redis/node_redis.ts";
-import { RedisBackend } from "./redis/redis_backend.ts";
+import { redisBackend } from "./redis/redis_backend.ts";
 import { ADDRESS_PARAMETERS, addressOf, nameOf } from "./redis/server_address.ts";
 import { SHAPE_OPTIONS, shapeOf, type ShapeOptions } from "./redis/shape_options.ts";
 
@@ -60,7 +60,7 @@ export function redis(place: string | URL | RedisClientLike, options: RedisOptio
     throw new RangeError("Cannot make redis: timeout must be above 0 milliseconds");
   }
   const make = (name: string, connect: Connect) =>
-    new RedisBackend(new ClientWire(name, connect, timeout), shape, { revision, now });
+    redisBackend(new ClientWire(name, connect, timeout), shape, { revision, now });
   if (typeof place !== "string" && !(place instanceof URL)) {
     const connect = givenClient(place);
     if (!connect) throw new TypeError("Cannot make redis: it must be a URL, or a client that can send any command");

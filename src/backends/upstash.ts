@@ -8,7 +8,7 @@
 import type { ByteBackend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
-import { RedisBackend } from "./redis/redis_backend.ts";
+import { redisBackend } from "./redis/redis_backend.ts";
 import { SHAPE_OPTIONS, shapeOf, type ShapeOptions } from "./redis/shape_options.ts";
 import { HttpWire } from "./upstash/http_wire.ts";
 import { givenRoad, ownRoad, type Road, type UpstashClientLike } from "./upstash/vendor_client.ts";
@@ -71,7 +71,7 @@ export function upstash(
     throw new RangeError("Cannot make upstash: timeout must be above 0 milliseconds");
   }
   const { road, host } = roadTo(database);
-  return new RedisBackend(new HttpWire(host ? `upstash(${host})` : "upstash", road, timeout), shape, { revision, now });
+  return redisBackend(new HttpWire(host ? `upstash(${host})` : "upstash", road, timeout), shape, { revision, now });
 }
 
 /**

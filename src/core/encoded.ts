@@ -95,8 +95,10 @@ export function encoded<V, Raw>(
     readMany: async (keys, options) => {
       const values = new Map<string, Entry<V>>();
       for (const [key, entry] of await inner.readMany!(keys, options)) {
-        const decoded = await decode(key, entry);
-        if (decoded) values.set(key, decoded);
+        const decoded = decode(key, entry);
+        // A promise for each would cost more than decoding a short value.
+        const value = isPending(decoded) ? await decoded : decoded;
+        if (value) values.set(key, value);
       }
       return values;
     },
@@ -127,7 +129,10 @@ export function encoded<V, Raw>(
     // Also where the place has no such call: a value that is refused leaves the others unwritten.
     writeMany: async (entries: ReadonlyMap<string, V>, options?: WriteOptions) => {
       const raws = new Map<string, Raw>();
-      for (const [key, value] of entries) raws.set(key, await codec.encode(value, key));
+      for (const [key, value] of entries) {
+        const raw = codec.encode(value, key);
+        raws.set(key, isPending(raw) ? await raw : raw);
+      }
       if (inner.writeMany) await inner.writeMany(raws, options);
       else for (const [key, raw] of raws) await inner.write(key, raw, options);
     },

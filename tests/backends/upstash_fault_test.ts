@@ -50,7 +50,8 @@ function printed(error: unknown): string {
 async function rejectsWith(call: () => Promise<unknown>, code: StoreErrorCode): Promise<StoreError> {
   const error = await assertRejects(call, StoreError);
   assertEquals(error.code, code);
-  for (const word of [SECRET, local.token, "EVAL", "SET"]) assert(!printed(error).includes(word), printed(error));
+  const words = printed(error);
+  assert(!words.includes(SECRET) && !words.includes(local.token) && !/\b(EVAL|EVALSHA|SET|GET)\b/.test(words), words);
   return error;
 }
 
@@ -79,9 +80,11 @@ describe("upstash in trouble", { skip }, () => {
     test(`${title}: ${code}, no wrong miss, no write twice, and then it goes on`, async () => {
       const store = make();
       await store.set("key", "old");
-      proxy.reset(fault, fault);
+      // Deno sends some reads again by itself.
+      proxy.reset(fault, fault, fault, fault);
       await rejectsWith(() => store.get("key"), code);
-      assertEquals(proxy.asked.length, isSentAgain ? 2 : 1);
+      if (isSentAgain) assert(proxy.asked.length >= 2, `${proxy.asked.length}`);
+      else assertEquals(proxy.asked.length, 1);
       if (isSentAgain) {
         proxy.reset(fault);
         assertEquals(await store.get("key"), "old");
@@ -157,7 +160,10 @@ describe("upstash in trouble", { skip }, () => {
       const controller = new AbortController();
       const options = { signal: controller.signal };
       const reply = call === "set" ? store.set("key", "value", options) : store[call]("key", options);
-      while (proxy.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let left = 2000; left > 0 && proxy.asked.length === 0; left--) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      assertEquals(proxy.asked.length, 1);
       controller.abort(reason);
       assertEquals(await reply.catch((error: unknown) => error), reason);
     }
@@ -290,8 +296,9 @@ describe("upstash()", () => {
     const urls = ["upstash://:token@host.example", "upstash+https://default:token@host.example/?timeout=2000&hash=h"];
     const named = [upstash(database), upstash(environment), ...urls.map((url) => upstashFromUrl(new URL(url)))];
     for (const { name } of named) assertEquals(name, "upstash(host.example)");
-    await using store = await open("upstash+http://:token@localhost:8079?revision=true&hash=settings&codec=json");
+    const store = await open("upstash+http://:token@localhost:8079?revision=true&hash=settings&codec=json");
     assertEquals([store.backend.name, store.backend.supports.revision], ["upstash(localhost:8079)", true]);
+    await store.close();
   });
 
   test("refuses what it does not know, without telling a secret", () => {

@@ -14,7 +14,8 @@ import type { Clock } from "../../src/core/clock.ts";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import type { RedisServer } from "./redis_server.ts";
 
-const AHEAD = 3_600_000;
+/** How far the clock of a store is ahead of the server. */
+export const AHEAD = 3_600_000;
 
 /** What a store in Redis supports. */
 export function redisSupports(revision: boolean) {
@@ -65,7 +66,8 @@ export function checkRedisLaws(
   }
 }
 
-const EXPIRE = `for _, k in ipairs(redis.call('KEYS', '*')) do
+/** A script that expires what has expired by that clock. */
+export const EXPIRE = `for _, k in ipairs(redis.call('KEYS', '*')) do
   local t = redis.call('PEXPIRETIME', k)
   if t > 0 and t <= tonumber(ARGV[1]) then redis.call('PEXPIREAT', k, 1) end
 end`;

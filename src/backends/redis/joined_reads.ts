@@ -17,6 +17,7 @@ type Found = string | null | ReplyError;
 
 interface Waiting {
   readonly key: string;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (text: string | null) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -33,11 +34,11 @@ export class JoinedReads {
     this.#shape = shape;
   }
 
-  /** The stored text, or `null`. */
-  read(key: string): Promise<string | null> {
+  /** The stored text, or `null`. The signal ends a command that nobody else waits for. */
+  read(key: string, signal?: AbortSignal): Promise<string | null> {
     if (this.#waiting.length === 0) queueMicrotask(this.#flush);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, resolve, reject });
+      this.#waiting.push({ key, signal, resolve, reject });
       if (this.#waiting.length === MOST) this.flush();
     });
   }
@@ -57,8 +58,8 @@ export class JoinedReads {
     if (waiting.length === 0) return;
     this.#waiting = [];
     if (waiting.length === 1) {
-      const { key, resolve, reject } = waiting[0]!;
-      const sent = this.#wire.send([this.#shape.get(key)], { repeatable: true });
+      const { key, signal, resolve, reject } = waiting[0]!;
+      const sent = this.#wire.send([this.#shape.get(key)], { signal, repeatable: true });
       return void sent.then((replies) => resolve(replies[0] as string | null), reject);
     }
     this.readMany(waiting.map(({ key }) => key)).then((found) => {

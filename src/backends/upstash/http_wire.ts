@@ -9,8 +9,13 @@ import { LostAnswer, toReplies, toWireError } from "./failures.ts";
 import { depend, type Use, useOf } from "./names.ts";
 import type { Road } from "./vendor_client.ts";
 
-/** Browsers and workers open no more connections to one host. */
-const MOST_REQUESTS = 6;
+// In workerd a request that has got its answer vanishes with all that it waits for: calls of one must not ride with
+// another one, nor wait for it for long.
+const APART = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent === "Cloudflare-Workers";
+/** Browsers open no more connections to one host; workerd counts for itself. */
+const MOST_REQUESTS = APART ? Infinity : 6;
+/** Milliseconds after which nobody waits for an earlier batch. */
+const PATIENCE = APART ? 500 : Infinity;
 const MOST_COMMANDS = 1000;
 /** In characters; a request may be larger by one call. */
 const MOST_TEXT = 500_000;
@@ -105,21 +110,30 @@ export class HttpWire implements RedisWire {
   async #run(batch: Batch): Promise<void> {
     // Not before the turn is over; and each batch has a timer of its own, since a worker stops those of another request.
     await undefined;
+    if (APART && this.#gathering === batch) this.#gathering = undefined;
     this.#watch(batch);
-    while (this.#hasToWait(batch)) await this.#change.promise;
+    while (this.#hasToWait(batch)) await this.#wait();
     if (this.#gathering === batch) this.#gathering = undefined;
     if (batch.open.size > 0) await this.#request(batch);
     this.#finish(batch);
   }
 
+  /** Some batch is done, or has had its time. */
+  async #wait(): Promise<void> {
+    if (!APART) return await this.#change.promise;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, PATIENCE / 5);
+    await Promise.race([promise, this.#change.promise]);
+    clearTimeout(timer);
+  }
+
   /** Whether an earlier batch has to be done before this one is sent. */
   #hasToWait(batch: Batch): boolean {
-    const latest = performance.now() - 2 * this.#timeout;
+    const latest = performance.now() - Math.min(this.#timeout, PATIENCE);
     let requests = 0;
     for (const other of this.#batches) {
       if (other === batch) break;
-      // Whoever should have ended it is gone, which happens to requests of workers.
-      if (other.tasks.at(-1)!.begun < latest) this.#finish(other);
+      if (other.tasks.at(-1)!.begun < latest) this.#batches.delete(other);
       else if (depend(other.use, batch.use) || ++requests >= MOST_REQUESTS) return true;
     }
     return false;
@@ -129,10 +143,12 @@ export class HttpWire implements RedisWire {
     // Aborted calls that have not been sent need not be.
     const tasks = batch.tasks.filter((task) => batch.open.has(task));
     const commands = tasks.flatMap((task) => task.commands);
-    let tries = tasks.every(({ repeatable }) => repeatable) ? 1 : 0;
+    const repeatable = tasks.every((task) => task.repeatable);
+    const { signal } = batch.controller;
+    let tries = repeatable ? 1 : 0;
     for (;;) {
       try {
-        const replies = toReplies(await this.#road(commands, batch.controller.signal), commands.length);
+        const replies = toReplies(await this.#road(commands, { signal, repeatable }), commands.length);
         let at = 0;
         for (const task of tasks) this.#settle(batch, task, replies.slice(at, at += task.commands.length));
         return;

@@ -11,8 +11,14 @@
 
 import type { Command } from "../redis/wire.ts";
 
-/** Sends commands as one pipeline; answers the JSON that came. A signal that was aborted makes it answer anything. */
-export type Road = (commands: readonly Command[], signal: AbortSignal) => Promise<unknown>;
+/**
+ * Sends commands as one pipeline, once unless they are repeatable; answers the JSON that came. A signal that was aborted
+ * makes it answer anything.
+ */
+export type Road = (
+  commands: readonly Command[],
+  options: { readonly signal: AbortSignal; readonly repeatable: boolean },
+) => Promise<unknown>;
 
 /** A client of `@upstash/redis`: `new Redis({ url, token })`. */
 export interface UpstashClientLike {
@@ -49,7 +55,7 @@ export function ownRoad(url: string, token: string): Road {
     });
     return roadOf(requesterOf(client)!);
   };
-  return async (commands, signal) => await (await (road ??= load()))(commands, signal);
+  return async (commands, options) => await (await (road ??= load()))(commands, options);
 }
 
 /** A client of somebody else's, which stays as it is; `undefined` if it is none. */
@@ -61,7 +67,25 @@ export function givenRoad(client: UpstashClientLike): { readonly road: Road; rea
 }
 
 function roadOf(requester: Requester): Road {
-  return (body, signal) => requester.request({ path: ["pipeline"], body, signal });
+  return (body, { signal, repeatable }) => {
+    const request = () => requester.request({ path: ["pipeline"], body, signal });
+    return "Deno" in globalThis && !repeatable ? sentOnce(request) : request();
+  };
+}
+
+/**
+ * Deno's `fetch` sends a request again if the connection, used before, breaks before the answer: but not one with a body
+ * that it cannot read twice. The client has no place to say so; it calls `fetch` before it waits for anything, so nobody
+ * else meets the one that is there meanwhile.
+ */
+function sentOnce(request: () => Promise<unknown>): Promise<unknown> {
+  const { fetch } = globalThis;
+  globalThis.fetch = (input, init) => fetch(input, { ...init, body: new Blob([init?.body as string]) });
+  try {
+    return request();
+  } finally {
+    globalThis.fetch = fetch;
+  }
 }
 
 function requesterOf(client: UpstashClientLike): Requester | undefined {

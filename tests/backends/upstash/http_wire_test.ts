@@ -14,7 +14,7 @@ interface Asked {
 /** A wire, and its requests as they come. */
 function make({ timeout = 5000 } = {}) {
   const asked: Asked[] = [];
-  const wire = new HttpWire("test", (commands, signal) => {
+  const wire = new HttpWire("test", (commands, { signal }) => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const echo = commands.map((command) => ({ result: command.join(" ") }));
     asked.push({ commands, signal, answer: (answer = echo) => resolve(answer), fail: reject });
