@@ -108,9 +108,13 @@ class KeyWriter {
 
   #object(object: Record<string, unknown>): string {
     if (Object.getOwnPropertySymbols(object).length > 0) this.#refuse("it has symbols for keys");
-    const keys = Object.keys(object).sort();
-    const texts = this.#parts(object, keys.map((key) => [key, object[key]]));
-    return keys.map((key, i) => `${JSON.stringify(key)}:${texts[i]}`).join();
+    this.#enter(object);
+    let text = "";
+    for (const key of Object.keys(object).sort()) {
+      text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${this.#part(key, object[key])}`;
+    }
+    this.#ancestors.pop();
+    return text;
   }
 
   #array(array: unknown[]): string {
@@ -118,29 +122,37 @@ class KeyWriter {
     if (there.length > array.length || (there.length > 0 && !(Number(there.at(-1)) < array.length))) {
       this.#refuse("it is an array with other keys");
     }
-    const texts = this.#parts(array, array.entries());
-    if (there.length < array.length) {
-      for (let i = 0; i < array.length; i++) if (!(i in array)) texts[i] = "hole";
-    }
-    return texts.join();
-  }
-
-  /** The texts of the parts of a container, which must not lead back to it. */
-  #parts(container: object, parts: Iterable<readonly [key: string | number, part: unknown]>): string[] {
-    if (this.#ancestors.includes(container)) this.#refuse("it contains itself");
-    if (this.#ancestors.push(container) > MAX_DEPTH) this.#refuse("it is nested too deeply");
-    const texts: string[] = [];
-    for (const [key, part] of parts) {
-      const text = plainText(part);
-      if (text !== undefined) texts.push(text);
-      else {
-        this.#path.push(key);
-        texts.push(this.write(part as object));
-        this.#path.pop();
-      }
+    const hasHoles = there.length < array.length;
+    this.#enter(array);
+    let text = "";
+    for (let i = 0; i < array.length; i++) {
+      text += `${i === 0 ? "" : ","}${hasHoles && !(i in array) ? "hole" : this.#part(i, array[i])}`;
     }
     this.#ancestors.pop();
+    return text;
+  }
+
+  /** The texts of the parts of a container. */
+  #parts(container: object, parts: Iterable<readonly [key: string | number, part: unknown]>): string[] {
+    this.#enter(container);
+    const texts: string[] = [];
+    for (const [key, part] of parts) texts.push(this.#part(key, part));
+    this.#ancestors.pop();
     return texts;
+  }
+
+  #part(key: string | number, part: unknown): string {
+    const text = plainText(part);
+    if (text !== undefined) return text;
+    this.#path.push(key);
+    const written = this.write(part as object);
+    this.#path.pop();
+    return written;
+  }
+
+  #enter(container: object): void {
+    if (this.#ancestors.includes(container)) this.#refuse("it contains itself");
+    if (this.#ancestors.push(container) > MAX_DEPTH) this.#refuse("it is nested too deeply");
   }
 
   #refuse(what: string): never {

@@ -85,15 +85,16 @@ export function memoizeMany<Arg, Value>(
   const how = (options?: CallOptions): GetOrCreateOptions<Value> => ({ ...steady, ...options });
   const steady = { ...call.howOf(undefined, [] as never), ttl: options.ttl };
 
-  const keysOf = (args: Iterable<Arg>) => {
-    const wanted = new Map<string, Arg>();
-    for (const arg of args) wanted.set(keyFor(arg), arg);
-    return wanted;
+  /** The arguments, the key of each, and what to ask for under which key. */
+  const read = (args: Iterable<Arg>) => {
+    const all = [...args];
+    const keys = all.map(keyFor);
+    return { all, keys, wanted: new Map(keys.map((key, at) => [key, all[at]!])) };
   };
-  const inOrder = (args: readonly Arg[], values: ReadonlyMap<string, Value>) => {
+  const inOrder = ({ all, keys }: ReturnType<typeof read>, values: ReadonlyMap<string, Value>) => {
     const results = new Map<Arg, Value>();
-    for (const arg of args) {
-      const value = values.get(keyFor(arg));
+    for (const [at, arg] of all.entries()) {
+      const value = values.get(keys[at]!);
       if (value !== undefined) results.set(arg, value);
     }
     return results;
@@ -118,18 +119,18 @@ export function memoizeMany<Arg, Value>(
   };
 
   const memoized = async (args: Iterable<Arg>, options?: CallOptions): Promise<Map<Arg, Value>> => {
-    const all = [...args];
-    const wanted = keysOf(all);
+    const call = read(args);
+    const { wanted } = call;
     const create = (keys: readonly string[], { signal }: { readonly signal: AbortSignal }) => ask(keys, wanted, signal);
-    return inOrder(all, await region().getOrCreateMany(wanted.keys(), create, how(options)));
+    return inOrder(call, await region().getOrCreateMany(wanted.keys(), create, how(options)));
   };
   const face: Omit<MemoizedMany<Arg, Value>, never> = {
     original: fn,
     keyFor,
-    invalidate: async (args, options) => await region().deleteMany(keysOf(args).keys(), options),
+    invalidate: async (args, options) => await region().deleteMany(read(args).wanted.keys(), options),
     peek: async (args, options) => {
-      const all = [...args];
-      return inOrder(all, await region().getMany(keysOf(all).keys(), options));
+      const call = read(args);
+      return inOrder(call, await region().getMany(call.wanted.keys(), options));
     },
     set: async (entries, options) => {
       const values = Array.from(entries, ([arg, value]) => [keyFor(arg), value] as const);
@@ -137,19 +138,18 @@ export function memoizeMany<Arg, Value>(
       await region().setMany(values, { ttl, tags, ...options });
     },
     refresh: async (args, options) => {
-      const all = [...args];
-      const wanted = keysOf(all);
-      const keys = [...wanted.keys()];
+      const call = read(args);
+      const keys = [...call.wanted.keys()];
       const values = new Map<string, Value>();
       let asked: Promise<Map<string, Value>> | undefined;
+      const create = (key: string) => async ({ signal }: { readonly signal: AbortSignal }): Promise<Value> =>
+        (await (asked ??= ask(keys, call.wanted, signal))).get(key)!;
       await Promise.all(keys.map(async (key) => {
-        const value = await region().refresh(key, async ({ signal }) => {
-          return (await (asked ??= ask(keys, wanted, signal))).get(key)!;
-        }, how(options));
+        const value = await region().refresh(key, create(key), how(options));
         if (value === undefined) await region().delete(key, options);
         else values.set(key, value);
       }));
-      return inOrder(all, values);
+      return inOrder(call, values);
     },
   };
   for (const property of ["name", "length"] as const) {

@@ -56,6 +56,9 @@ export interface CallDefaults<This> {
 const PASSED_ON = ["staleWhileRevalidate", "staleIfError", "mode", "shouldCache", "onStoreError", "waitUntil"] as const;
 const OPTIONS: readonly string[] = ["region", "ttl", "name", "key", "scope", "tags", "signal", ...PASSED_ON];
 
+/** Of how many arguments a function remembers the keys, and how long they may be. */
+const REMEMBERED = { keys: 2000, length: 100 };
+
 /** A memoized function without its face. */
 export class MemoizedCall<Args extends unknown[], Value, This> {
   /** The function. */
@@ -65,6 +68,9 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
   readonly #region: Region<unknown> | undefined;
   readonly #how: GetOrCreateOptions<Value>;
   readonly #isAlwaysSo: boolean;
+  // A key that is made anew has to be hashed anew, which is most of what a hit in memory costs.
+  readonly #keys = new Map<string, string>();
+  readonly #remembersKeys: boolean;
   #madeName: string | undefined;
 
   constructor(
@@ -72,7 +78,7 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
     options: MemoizeOptions<Args, Value, This>,
     defaults: CallDefaults<This>,
   ) {
-    const { region, ttl, name, tags, signal } = options;
+    const { region, ttl, name, key, scope, tags, signal } = options;
     const { maker } = defaults;
     checkOptions(maker, options, OPTIONS);
     if (name?.includes("(")) throw new TypeError(`Cannot make ${maker}: its name must not have "(" in it`);
@@ -87,9 +93,10 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
     else if (typeof region === "object") this.#region = region as Region<unknown>;
     const how: Record<string, unknown> = {};
     for (const option of PASSED_ON) if (options[option] !== undefined) how[option] = options[option];
-    if (typeof ttl !== "function") how["ttl"] = ttl;
+    if (ttl !== undefined && typeof ttl !== "function") how["ttl"] = ttl;
     if (typeof tags === "object") how["tags"] = tags;
     this.#how = how;
+    this.#remembersKeys = this.#region !== undefined && key === undefined && scope === undefined;
     this.#isAlwaysSo = signal === undefined && typeof tags !== "function";
   }
 
@@ -106,6 +113,21 @@ export class MemoizedCall<Args extends unknown[], Value, This> {
 
   /** The key of a call. */
   keyOf(self: This, args: Args, region: Region<Value> | undefined): string {
+    const [first] = args;
+    const isShort = args.length === 1 && typeof first === "string" && first.length <= REMEMBERED.length;
+    if (!isShort || !this.#remembersKeys || this.#defaults.scopeOf(self) !== undefined) {
+      return this.#makeKey(self, args, region);
+    }
+    let key = this.#keys.get(first);
+    if (key === undefined) {
+      key = this.#makeKey(self, args, region);
+      if (this.#keys.size >= REMEMBERED.keys) this.#keys.clear();
+      this.#keys.set(first, key);
+    }
+    return key;
+  }
+
+  #makeKey(self: This, args: Args, region: Region<Value> | undefined): string {
     const { key, scope } = this.#options;
     let parts: unknown[] = args;
     if (key) {

@@ -84,7 +84,7 @@ describe("callKey()", () => {
     for (const [i, key] of keys.entries()) assertEquals(keys.indexOf(key), i, `${key} twice`);
   });
 
-  test("is the same for what is equal (CT-45: whatever the order of names)", () => {
+  test("is the same for what is equal (CT-45, DP-D21, DP-D22, DP-D23: whatever the order of names)", () => {
     const same: readonly (readonly [readonly unknown[], readonly unknown[]])[] = [
       [[{ foo: 42, bar: "qux" }], [{ bar: "qux", foo: 42 }]],
       [[{ a: { c: 1, b: 2 } }], [{ a: { b: 2, c: 1 } }]],

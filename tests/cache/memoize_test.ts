@@ -3,6 +3,7 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { memory } from "../../src/backends/memory.ts";
+import { none } from "../../src/backends/none.ts";
 import { sqlite } from "../../src/backends/sqlite.ts";
 import { memoize, type Memoized } from "../../src/cache/memoize.ts";
 import { memoizeMany } from "../../src/cache/memoize_many.ts";
@@ -25,7 +26,8 @@ function gate(): { readonly open: () => void; readonly opened: Promise<void> } {
 for (const [name, makeStore] of Object.entries(STORES)) {
   const setUp = (options: RegionOptions = {}) => {
     const clock = new FakeClock(1_000_000);
-    return { clock, region: new Region({ ttl: 1000, store: makeStore(clock.now), ...options }) };
+    const store = makeStore(clock.now);
+    return { clock, store, region: new Region({ ttl: 1000, store, ...options }) };
   };
 
   describe(`memoize() over ${name}`, () => {
@@ -220,6 +222,22 @@ for (const [name, makeStore] of Object.entries(STORES)) {
       assertEquals([await one(), await two(), await alias()], ["one", "two", "one"]);
       assertEquals([one.keyFor(), two.keyFor(), alias.keyFor()], ["v1:answer()", "v2:answer()", "v1:answer()"]);
       assert(await region.has("v1:answer()"));
+    });
+
+    test("has keys that a region may hash (CT-46, DP-D28)", async () => {
+      const { region, store } = setUp({ mangle: "sha256" });
+      const called = memoize(function callable(...args: unknown[]) {
+        return args.length;
+      }, { region });
+      const args = ["a:", "b", { foo: "bar" }];
+      assertEquals([await called(...args), await called(...args)], [3, 3]);
+      assertEquals(called.keyFor(...args), 'callable("a:","b",{"foo":"bar"})');
+      const keys = await Array.fromAsync(store.keys());
+      assert(
+        keys.some((key) => key.endsWith("e44b968df1799897972d1357ed879b28c12cf00876a11be8e3c3f6f917edaa74")),
+        `${keys}`,
+      );
+      assertEquals([await called.invalidate(...args), await called.peek(...args)], [true, undefined]);
     });
 
     test("asks inside of one function for another (DP-D32), and for itself with other arguments", async () => {
@@ -447,6 +465,13 @@ describe("memoize()", () => {
     await many(["a"]);
     await many(["a"]);
     assertEquals(calls, 3);
+  });
+
+  test("calls each time where nothing is kept (DP-N01)", async () => {
+    let calls = 0;
+    const region = new Region({ ttl: 1000, store: new Store<unknown>(none()) });
+    const count = memoize(() => ++calls, { region });
+    assertEquals([await count(), await count(), await count.peek()], [1, 2, undefined]);
   });
 
   test("has the face of the function (DP-D31, DP-D38, DP-D39)", () => {

@@ -187,7 +187,10 @@ export class HttpCache {
       setTtl: (milliseconds) => ttl = milliseconds as number,
       noStore: () => {},
     });
-    if (ttl !== undefined) await this.#shelf.put(place.key, outcome, ttl);
+    if (ttl !== undefined) {
+      this.#passedOn.delete(place.key);
+      await this.#shelf.put(place.key, outcome, ttl);
+    }
     return outcome;
   }
 
@@ -214,7 +217,7 @@ export class HttpCache {
       if (body instanceof Response) {
         own.response = body;
         noStore();
-        this.#passOn(place.key);
+        if (!isFailure) this.#passOn(place.key);
         return { passOn: true };
       }
       const stored = isConfirmed ? confirmed(old, response, moments) : toStored(response, body, moments);
