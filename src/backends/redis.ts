@@ -7,6 +7,7 @@
 import type { ByteBackend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
+import { bunRedis } from "./redis/bun_redis.ts";
 import { ClientWire } from "./redis/client_wire.ts";
 import { givenClient, type RedisClientLike } from "./redis/given_client.ts";
 import type { Connect } from "./redis/connection.ts";
@@ -75,7 +76,7 @@ export function redis(place: string | URL | RedisClientLike, options: RedisOptio
     password: password ?? address.password,
     ...(address.tls && { tls: { ...address.tls, ...tls } }),
   };
-  return make(nameOf(address), nodeRedis(how, timeout));
+  return make(nameOf(address), bunRedis(how, timeout, nodeRedis(how, timeout)));
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import type { CallOptions, PrefixOptions } from "../core/backend.ts";
 import { checkOptions } from "../core/options.ts";
+import { StoreError } from "../core/store_error.ts";
 import { Engine } from "./region/engine.ts";
 import { toEntry } from "./region/envelope.ts";
 import type { InvalidationMode, RegionCounters, RegionEvent } from "./region/events.ts";
@@ -114,6 +115,7 @@ const OPTIONS: readonly string[] = [
 export class Region<V = unknown> implements AsyncDisposable {
   readonly #first: RegionOptions<V>;
   #configured: Engine<V> | undefined;
+  #isClosed = false;
 
   /**
    * A region; configured if there is a `ttl`, else the options wait for {@linkcode configure}.
@@ -289,9 +291,12 @@ export class Region<V = unknown> implements AsyncDisposable {
     await (await changes()).invalidateTags(engine, tags, options);
   }
 
-  /** Lets go of the store; what it holds stays. */
+  /** Lets go of the store; what it holds stays. Calls after it reject with `closed`; closing again does nothing. */
   async close(): Promise<void> {
-    await this.#configured?.options.store?.close();
+    const store = this.#configured?.options.store;
+    this.#configured = undefined;
+    this.#isClosed = true;
+    await store?.close();
   }
 
   /** {@linkcode close}. */
@@ -300,7 +305,8 @@ export class Region<V = unknown> implements AsyncDisposable {
   }
 
   get #engine(): Engine<V> {
-    if (!this.#configured) throw new TypeError(`Cannot use Region "${this.name}": it is not configured`);
-    return this.#configured;
+    if (this.#configured) return this.#configured;
+    if (this.#isClosed) throw new StoreError("closed", { store: this.name, operation: "use" });
+    throw new TypeError(`Cannot use Region "${this.name}": it is not configured`);
   }
 }

@@ -54,8 +54,8 @@ export function encoded<V, Raw>(
     };
     try {
       const value = codecs[at]!.decode(entry.value, key);
-      if (!isPending(value)) return { ...entry, value };
-      return value.then((value) => ({ ...entry, value }), isRefused);
+      if (!isPending(value)) return withValue(entry, value);
+      return value.then((value) => withValue(entry, value), isRefused);
     } catch (cause) {
       return isRefused(cause);
     }
@@ -137,6 +137,13 @@ export function encoded<V, Raw>(
       else for (const [key, raw] of raws) await inner.write(key, raw, options);
     },
   });
+}
+
+/** The entry with another value; most have nothing else, and copying what is not there takes longer than decoding. */
+function withValue<V>(entry: Entry<unknown>, value: V): Entry<V> {
+  const { version, expiresAt, createdAt, metadata } = entry;
+  const isBare = version === undefined && expiresAt === undefined && createdAt === undefined && metadata === undefined;
+  return isBare ? { value } : { ...entry, value };
 }
 
 /** A stream that ends when the last byte has gone through the transform and arrived: `pipeTo` alone ends before that. */

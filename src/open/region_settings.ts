@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Region, type RegionOptions } from "../cache/region.ts";
+import type { RegionOptions } from "../cache/region.ts";
 import { open, type OpenOptions } from "./open.ts";
 import { placeFrom } from "./place.ts";
 import { toMillisecondsFromText } from "./time_span.ts";
@@ -63,10 +63,7 @@ export async function regionSettings(
     if (read) own[name] = read(key, value);
     else place[key] = value;
   }
-  const described = placeFrom(place, prefix);
-  // What is no option is found before a store is opened that nobody would close.
-  new Region(own as RegionOptions);
-  return { ...own, store: await open<unknown>(described, options) };
+  return { ...own, store: await open<unknown>(placeFrom(place, prefix), options) };
 }
 
 function readTime(key: string, value: unknown): number {

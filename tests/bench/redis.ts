@@ -107,9 +107,7 @@ async function libraries(): Promise<Record<string, Peer>> {
       running[name] = peer;
     } catch (error) {
       console.log(
-        `\n${name} does not run here: ${
-          (error as Error).message.split("\n")[0]
-        }`,
+        `\n${name} does not run here: ${(error as Error).message.split("\n")[0]}`,
       );
     }
   }
@@ -130,21 +128,18 @@ function contenders(
   return all;
 }
 
-const inTurn =
-  (work: (key: string) => Promise<unknown>): Contender => async () => {
-    for (const key of keys) await work(key);
-    return COUNT;
-  };
-const atOnce =
-  (work: (key: string) => Promise<unknown>): Contender => async () => {
-    await Promise.all(keys.map(work));
-    return COUNT;
-  };
-const asOne =
-  (work: () => Promise<unknown> | undefined): Contender => async () => {
-    await work();
-    return COUNT;
-  };
+const inTurn = (work: (key: string) => Promise<unknown>): Contender => async () => {
+  for (const key of keys) await work(key);
+  return COUNT;
+};
+const atOnce = (work: (key: string) => Promise<unknown>): Contender => async () => {
+  await Promise.all(keys.map(work));
+  return COUNT;
+};
+const asOne = (work: () => Promise<unknown> | undefined): Contender => async () => {
+  await work();
+  return COUNT;
+};
 
 const gets = {
   "node-redis": (key: string) => nodeRedis.get(key),
@@ -231,11 +226,9 @@ await compare(
         { "Bun.RedisClient, MSET": () => bun.send("MSET", pairs.flat()) }),
       "everymap": () => store.setMany(pairs),
       "everymap, one hash": () => hash.setMany(pairs),
-      "everymap, with a lifetime": () =>
-        store.setMany(pairs, { ttl: 3_600_000 }),
+      "everymap, with a lifetime": () => store.setMany(pairs, { ttl: 3_600_000 }),
     }, asOne),
-    ({ setMany }) =>
-      setMany && asOne(() => setMany(keys.map((key) => ({ key, value })))),
+    ({ setMany }) => setMany && asOne(() => setMany(keys.map((key) => ({ key, value })))),
   ),
   options,
 );

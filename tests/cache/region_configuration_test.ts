@@ -5,8 +5,13 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { memory } from "../../src/backends/memory.ts";
 import { none } from "../../src/backends/none.ts";
 import { Region } from "../../src/cache/region.ts";
+import type { Supports } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
+import { StoreError } from "../../src/core/store_error.ts";
 import { regionSettings } from "../../src/open/region_settings.ts";
+import { FakeClock } from "../../src/testing/fake_clock.ts";
+import { fourMethods } from "../support/backends.ts";
+import { until } from "../support/region_suite.ts";
 
 describe("Region", () => {
   test("rejects calls until it is configured, and works from then on [DP-R01, DP-R11]", async () => {
@@ -69,6 +74,38 @@ describe("Region", () => {
     assertEquals(new Region({ ttl: 1, store: new Store(none<unknown>()) }).scope, "process");
   });
 
+  const weak: Readonly<Record<string, Partial<Supports>>> = {
+    "neither swap nor forget": { swap: false, ttl: false },
+    "forget": { ttl: false },
+    "create": { create: false },
+    "create, swap or forget": { create: false, swap: false, ttl: false },
+  };
+  for (const [title, lacks] of Object.entries(weak)) {
+    test(`works over a store that cannot ${title}`, async () => {
+      const clock = new FakeClock();
+      const inner = fourMethods(memory<unknown>({ now: clock.now }));
+      const store = new Store<unknown>({ ...inner, supports: { ...inner.supports, ...lacks } });
+      const region = new Region<number>({ store, ttl: 1000, staleWhileRevalidate: 500 });
+      assertEquals(region.scope, title === "forget" ? "shared" : "process");
+      const create = (value: number) => () => Promise.resolve(value);
+      assertEquals(await Promise.all([1, 2].map((value) => region.getOrCreate("a", create(value)))), [1, 1]);
+      clock.advance(1100);
+      assertEquals(await region.getOrCreate("a", create(3)), 1);
+      await until(async () => await region.get("a") === 3);
+      clock.advance(1500);
+      assertEquals([await region.get("a"), await region.getOrCreate("a", create(4))], [undefined, 4]);
+      const { promise, resolve } = Promise.withResolvers<number>();
+      const late = region.getOrCreate("b", () => promise);
+      await until(() => region.counters.create === 3);
+      await region.set("b", 8);
+      await region.delete("b");
+      resolve(9);
+      assertEquals([await late, await region.get("b")], [9, undefined]);
+      await region.invalidate();
+      assertEquals(await region.get("a"), undefined);
+    });
+  }
+
   test("runs one creator per wave over a store that keeps nothing [DP-N01]", async () => {
     const region = new Region<number>({ ttl: 1000, store: new Store(none<unknown>()) });
     let calls = 0;
@@ -81,8 +118,13 @@ describe("Region", () => {
 
   test("closes its store", async () => {
     const region = new Region<number>({ ttl: 1000, store: new Store(memory<unknown>()) });
+    await region.set("a", 1);
     await region[Symbol.asyncDispose]();
     await region.close();
+    for (const call of [() => region.get("a"), () => region.getOrCreate("a", () => 1)]) {
+      const error = await assertRejects(call, StoreError);
+      assertEquals(error.code, "closed");
+    }
     await new Region().close();
   });
 });

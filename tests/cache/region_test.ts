@@ -5,11 +5,13 @@ import { disk } from "../../src/backends/disk.ts";
 import { memory } from "../../src/backends/memory.ts";
 import { redis } from "../../src/backends/redis.ts";
 import { sqlite } from "../../src/backends/sqlite.ts";
+import { upstash } from "../../src/backends/upstash.ts";
 import { Store } from "../../src/core/store.ts";
 import { faulty } from "../../src/testing/faulty.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "@std/path";
+import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { regionSuite } from "../support/region_suite.ts";
 
@@ -52,11 +54,16 @@ regionSuite("a folder", {
 
 const noRedis = redisServerIsMissing();
 let server: RedisServer;
+let local: LocalUpstash;
 before(async () => {
-  if (!noRedis) server = await startRedisServer();
+  if (noRedis) return;
+  server = await startRedisServer();
+  local = await startLocalUpstash(server.url);
 });
 after(async () => {
-  if (!noRedis) await server.stop();
+  if (noRedis) return;
+  await local.stop();
+  await server.stop();
 });
 
 for (const layout of ["keys", "hash"] as const) {
@@ -69,3 +76,11 @@ for (const layout of ["keys", "hash"] as const) {
     skip: noRedis,
   });
 }
+
+regionSuite("Redis over HTTP", {
+  make: (now) => {
+    const prefix = `${crypto.randomUUID()}:`;
+    return { open: () => new Store(upstash(local, { prefix, now })) };
+  },
+  skip: noRedis,
+});

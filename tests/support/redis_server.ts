@@ -157,7 +157,7 @@ function parse(bytes: Uint8Array, start: number): Parsed | undefined {
 }
 
 /** A port of loopback that is free now. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

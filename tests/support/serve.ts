@@ -22,7 +22,12 @@ export async function serve(handler: (request: Request) => Promise<Response>): P
     outgoing.on("close", () => ended.abort());
     outgoing.on("error", () => ended.abort());
     const chunks: Uint8Array[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
+    try {
+      for await (const chunk of incoming) chunks.push(chunk);
+    } catch {
+      // The client has left before it said what it wants.
+      return;
+    }
     const { method = "GET", url, headers } = incoming;
     const request = new Request(`http://${headers.host}${url}`, {
       method,

@@ -28,7 +28,13 @@ export function hashShape(hash: string, revision: boolean): Shape {
   if (revision) return reading;
   return {
     ...reading,
-    set: (texts, expiresAt) => expiresAt === undefined ? ["HSET", hash, ...[...texts].flat()] : undefined,
+    set: (key, text, expiresAt) => expiresAt === undefined ? ["HSET", hash, key, text] : undefined,
+    setMany: (texts, expiresAt) => {
+      if (expiresAt !== undefined) return undefined;
+      const command = ["HSET", hash];
+      for (const [key, text] of texts) command.push(key, text);
+      return command;
+    },
     clear: () => ["UNLINK", hash],
   };
 }

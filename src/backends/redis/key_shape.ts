@@ -29,10 +29,12 @@ export function keyShape(prefix: string, revision: boolean): Shape {
   if (revision) return reading;
   return {
     ...reading,
-    set: (texts, expiresAt) => {
-      const pairs = [...texts].flatMap(([key, text]) => [prefix + key, text]);
-      if (texts.size === 1) return ["SET", ...pairs, ...until(expiresAt)];
-      return expiresAt === undefined ? ["MSET", ...pairs] : undefined;
+    set: (key, text, expiresAt) => ["SET", prefix + key, text, ...until(expiresAt)],
+    setMany: (texts, expiresAt) => {
+      if (expiresAt !== undefined) return undefined;
+      const command = ["MSET"];
+      for (const [key, text] of texts) command.push(prefix + key, text);
+      return command;
     },
     add: (key, text, expiresAt) => ["SET", prefix + key, text, "NX", ...until(expiresAt)],
     remove: (keys) => ["UNLINK", ...named(keys)],

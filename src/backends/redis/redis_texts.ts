@@ -68,13 +68,11 @@ export class RedisTexts implements Backend<string> {
     if (this.#isPast(expiresAt)) return await this.#writeExpired(key, options);
     const text = this.#text(raw, expiresAt);
     const { set, add } = this.#shape;
-    const command = condition === undefined
-      ? set?.(new Map([[key, text]]), expiresAt)
-      : condition === "absent"
-      ? add?.(key, text, expiresAt)
-      : undefined;
+    const by = condition === undefined ? set : condition === "absent" ? add : undefined;
+    const command = by?.(key, text, expiresAt);
+    if (command) return isDone(await this.#send("write", key, command, options));
     const args = [conditionOf(condition), `${expiresAt ?? ""}`, text];
-    return isDone(await this.#run("write", key, command, "write", [key], args, options));
+    return isDone(await this.#script("write", key, "write", [key], args, options));
   }
 
   async remove(key: string, options: RemoveOptions = {}): Promise<boolean> {
@@ -120,13 +118,12 @@ export class RedisTexts implements Backend<string> {
 
   async writeMany(entries: ReadonlyMap<string, string>, options: WriteOptions = {}): Promise<void> {
     const expiresAt = toMoment(options.expiresAt);
-    const keys = [...entries.keys()];
-    if (this.#isPast(expiresAt)) return void await this.removeMany(keys, options);
-    const texts = new Map<string, string>();
-    for (const [key, raw] of entries) texts.set(key, this.#text(raw, expiresAt));
-    const command = this.#shape.set?.(texts, expiresAt);
-    const args = command ? [] : [NOTHING, `${expiresAt ?? ""}`, ...texts.values()];
-    await this.#run("write", undefined, command, "write", keys, args, options);
+    if (this.#isPast(expiresAt)) return void await this.removeMany([...entries.keys()], options);
+    const command = this.#shape.setMany?.(entries, expiresAt);
+    if (command) return void await this.#send("write", undefined, command, options);
+    const texts = Array.from(entries.values(), (text) => this.#text(text, expiresAt));
+    const args = [NOTHING, `${expiresAt ?? ""}`, ...texts];
+    await this.#script("write", undefined, "write", [...entries.keys()], args, options);
   }
 
   async removeMany(keys: readonly string[], options?: CallOptions): Promise<number> {
@@ -242,7 +239,7 @@ export class RedisTexts implements Backend<string> {
     return this.#script(operation, key, script, keys, args, options);
   }
 
-  async #script(
+  #script(
     operation: string,
     key: string | undefined,
     name: ScriptName,
@@ -252,26 +249,24 @@ export class RedisTexts implements Backend<string> {
   ): Promise<Reply> {
     this.#reads.flush();
     const call = this.#shape.call(keys, args, this.now());
-    try {
-      return await runScript(this.#wire, call.prelude, name, call.keys, call.args, { signal, repeatable });
-    } catch (error) {
-      throw toFailure(error, { store: this.name, operation, key });
-    }
+    return runScript(this.#wire, call, name, { signal, repeatable }).catch(this.#failed(operation, key));
   }
 
-  async #send(
-    operation: string,
-    key: string | undefined,
-    command: Command,
-    { signal, repeatable }: SendOptions = {},
-  ): Promise<Reply> {
+  #send(operation: string, key: string | undefined, command: Command, options: SendOptions = {}): Promise<Reply> {
     this.#reads.flush();
-    try {
-      return (await this.#wire.send([command], { signal, repeatable }))[0]!;
-    } catch (error) {
-      throw toFailure(error, { store: this.name, operation, key });
-    }
+    const { signal, repeatable } = options;
+    return this.#wire.send([command], { signal, repeatable }).then(first, this.#failed(operation, key));
   }
+
+  #failed(operation: string, key?: string): (error: unknown) => never {
+    return (error) => {
+      throw toFailure(error, { store: this.name, operation, key });
+    };
+  }
+}
+
+function first(replies: readonly Reply[]): Reply {
+  return replies[0]!;
 }
 
 function isDone(reply: Reply): boolean {

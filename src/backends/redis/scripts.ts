@@ -12,6 +12,13 @@
 
 import { type Command, type RedisWire, type Reply, ReplyError, type SendOptions } from "./wire.ts";
 
+/** A script's prelude, and the keys and arguments in the order that it expects. */
+export interface ScriptCall {
+  readonly prelude: string;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+}
+
 /** What the scripts do. */
 export type ScriptName = keyof typeof BODIES;
 
@@ -112,18 +119,16 @@ return {r[1],n}`,
 
 const digests = new Map<string, string>();
 
-/** Runs the script with these keys and arguments. */
+/** Runs the script. */
 export function runScript(
   wire: RedisWire,
-  prelude: string,
+  { prelude, keys, args }: ScriptCall,
   name: ScriptName,
-  keys: readonly string[],
-  args: readonly string[],
   options: SendOptions,
 ): Promise<Reply> {
   const text = prelude + BODIES[name];
   const rest = [`${keys.length}`, ...keys, ...args];
-  const run = async (command: Command) => (await wire.send([command], options))[0]!;
+  const run = (command: Command) => wire.send([command], options).then(([reply]) => reply!);
   const byText = () => run(["EVAL", text, ...rest]);
   const digest = digests.get(text);
   if (digest === undefined) {

@@ -4,14 +4,8 @@
  * @module
  */
 
+import type { ScriptCall } from "./scripts.ts";
 import type { Command } from "./wire.ts";
-
-/** A script's prelude, and the keys and arguments in the order that it expects. */
-export interface ScriptCall {
-  readonly prelude: string;
-  readonly keys: readonly string[];
-  readonly args: readonly string[];
-}
 
 /**
  * A shape. The commands that change something are left out where a script has to do it, because a revision is counted
@@ -30,7 +24,8 @@ export interface Shape {
   getMany(keys: readonly string[]): Command;
   has?(keys: readonly string[]): Command;
   types?(keys: readonly string[]): readonly Command[];
-  set?(texts: ReadonlyMap<string, string>, expiresAt: number | undefined): Command | undefined;
+  set?(key: string, text: string, expiresAt: number | undefined): Command | undefined;
+  setMany?(texts: ReadonlyMap<string, string>, expiresAt: number | undefined): Command | undefined;
   add?(key: string, text: string, expiresAt: number | undefined): Command;
   remove?(keys: readonly string[]): Command;
   touch?(key: string, expiresAt: number | undefined): Command | undefined;

@@ -257,7 +257,11 @@ export class Engine<V> extends Ground<V> {
       const run = () => this.create(flight, key, name, create, wish, found, true);
       if (!background) return await run();
       let running: Promise<Outcome<V>> | undefined;
-      await background({ key, run: () => (running ??= run()) as Promise<V> });
+      try {
+        await background({ key, run: () => (running ??= run()) as Promise<V> });
+      } catch (error) {
+        if (!running) this.report({ type: "error", key, during: "create", error });
+      }
       // Somebody else does it, some day; asking again at once would not make it faster.
       if (!running) this.handedOver.set(name, this.now() + 10_000);
       return running ?? NOTHING;

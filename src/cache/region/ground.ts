@@ -59,7 +59,11 @@ export class Ground<V> {
     this.refreshAhead = toMilliseconds(refreshAhead, "refreshAhead");
     this.isPlain = !mangle && !earlyRefresh && !invalidation && this.refreshAhead === 0;
     const isLocal = backend.readSync !== undefined && backend.writeSync !== undefined;
-    this.scope = isLocal || lease === false || !backend.supports.create ? "process" : "shared";
+    const supports = backend.supports;
+    // A lease must end by itself: with its entry, or by being swapped for another one.
+    this.scope = !isLocal && lease !== false && supports.create && (supports.swap || supports.ttl)
+      ? "shared"
+      : "process";
     if (isLocal) {
       const prefix = store ? `${roomPrefix(name)}v:` : "";
       this.#place = this.local = new LocalPlace<V>(backend as Backend<Envelope<V>>, prefix, this.room);

@@ -60,7 +60,9 @@ export class ManyCreation<V> {
   /** Makes the values of all keys taken in. */
   start(): void {
     if (this.#parts.length === 0) return;
-    const work = this.#run();
+    const work = this.#run().catch((error) => {
+      for (const { reject } of this.#parts) reject(error);
+    });
     if (!this.#isBackground) return;
     // Nobody waits for these, so nobody can leave.
     for (const { flight } of this.#parts) flight.join().catch(() => {});
