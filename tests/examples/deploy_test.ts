@@ -35,7 +35,7 @@ describe("examples/deploy", () => {
     try {
       const ask = () => fetch(`http://127.0.0.1:${port}/Paris`);
       let answer: Response | undefined;
-      for (let left = 200; left > 0 && !answer; left--) {
+      for (let left = 600; left > 0 && !answer; left--) {
         answer = await ask().catch(() => undefined);
         if (!answer) await new Promise((resolve) => setTimeout(resolve, 50));
       }

@@ -65,7 +65,7 @@ describe("in workerd", () => {
     const page = async () => await (await miniflare.dispatchFetch("http://worker/page")).text();
     assertEquals(await page(), "page 1");
     let text = await page();
-    for (let left = 100; left > 0 && text === "page 1"; left--) {
+    for (let left = 1000; left > 0 && text === "page 1"; left--) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       text = await page();
     }
