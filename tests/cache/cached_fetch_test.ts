@@ -277,6 +277,29 @@ for (const [name, makeStore] of Object.entries(STORES)) {
       assertEquals(asked.length, 6);
     });
 
+    test("does not bring back what was forgotten while it was fetched", async () => {
+      for (const vary of [{}, { vary: "accept" }]) {
+        const gates: Promise<void>[] = [];
+        const { text, fetch, asked } = setUp(async (request, number) => {
+          await gates.shift();
+          const headers = { "cache-control": "max-age=60", ...vary };
+          return request.method === "GET" ? new Response(`answer ${number}`, { headers }) : new Response(null);
+        });
+        if ("vary" in vary) await text({ accept: "a" });
+        const before = asked.length;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        gates.push(promise);
+        const late = text({ accept: "b" });
+        while (asked.length === before) await new Promise((resolve) => setTimeout(resolve, 1));
+        await fetch(URL_, { method: "PUT", body: "new" });
+        resolve();
+        assertEquals(await late, `answer ${before + 1}`);
+        assertEquals(await text({ accept: "b" }), `answer ${before + 3}`);
+        assertEquals(await text({ accept: "b" }), `answer ${before + 3}`);
+        if ("vary" in vary) assertEquals(await text({ accept: "a" }), `answer ${before + 4}`);
+      }
+    });
+
     test("is forgotten with the region, and served as it was softly", async () => {
       const { text, region, settled } = setUp(cacheable("max-age=60, stale-while-revalidate=60"));
       await text();

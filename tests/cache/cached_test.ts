@@ -144,6 +144,45 @@ for (const [name, setUp] of Object.entries(STORES)) {
       await assertRejects(() => make().load(), TypeError, 'another function named "Users.load"');
     });
 
+    test("takes the region that its instance chooses, or none (CT-44)", async () => {
+      const { region } = setUp();
+      class Users {
+        calls = 0;
+        readonly cache: Region<unknown> | undefined;
+        constructor(cache?: Region<unknown>) {
+          this.cache = cache;
+        }
+        async load(): Promise<number> {
+          return await Promise.resolve(++this.calls);
+        }
+      }
+      decorate(
+        Users,
+        "load",
+        cached<[], number, Users>({
+          region() {
+            return this.cache;
+          },
+        }),
+      );
+      const [one, bare] = [new Users(region), new Users()];
+      assertEquals([await one.load(), await one.load()], [1, 1]);
+      assertEquals([await bare.load(), await bare.load()], [1, 2]);
+    });
+
+    test("may be made before its region is configured (DP-R11)", async () => {
+      const region = new Region();
+      class Users {
+        async load(id: string): Promise<string> {
+          return await Promise.resolve(id);
+        }
+      }
+      decorate(Users, "load", cached({ region }));
+      await assertRejects(() => new Users().load("x"), TypeError, "it is not configured");
+      region.configure({ ttl: 1000 });
+      assertEquals(await new Users().load("x"), "x");
+    });
+
     test("remembers for a class what its static methods say", async () => {
       const { region } = setUp();
       let calls = 0;
