@@ -29,7 +29,7 @@ export interface CachedFetchOptions extends HttpCacheOptions {
  *
  * It keeps no answer that sets a cookie, is `private`, or is for an `Authorization`, unless `keep` or (for the last) the
  * answer itself says so; no part of a thing, and nothing that a redirect led to. Each answer says in `Cache-Status` where
- * it is from.
+ * it is from. The `ttl` of the region does not count.
  *
  * @throws {TypeError} If an option is unknown.
  *

@@ -27,7 +27,11 @@ export interface ResultOptions<Value> extends Omit<FreshnessOptions<Value>, "ttl
 
 /** How the results of a function or method are kept. */
 export interface MemoizeOptions<Args extends unknown[], Value, This = unknown> extends ResultOptions<Value> {
-  /** The region that keeps them. @default {one in memory, with this `ttl`} */
+  /**
+   * The region that keeps them. Where arguments are without number it should be over a store that lets go, such as `lru()`.
+   *
+   * @default {one in memory, with this `ttl`}
+   */
   readonly region?: RegionChoice<Args, Value, This> | undefined;
   /** What of the arguments counts: a value, or an array of several. @default {all of them} */
   readonly key?: ((this: This, ...args: Args) => unknown) | undefined;
