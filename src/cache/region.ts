@@ -285,7 +285,10 @@ export class Region<V = unknown> implements AsyncDisposable {
     await (await changes()).invalidate(engine, options);
   }
 
-  /** Invalidates the values that were written with one of these tags, for good and in all processes. */
+  /**
+   * Invalidates the values that were written with one of these tags, in all processes that share the store, which keeps a
+   * small entry for each tag that was ever invalidated.
+   */
   async invalidateTags(tags: Iterable<string>, options?: CallOptions): Promise<void> {
     const engine = this.#engine;
     await (await changes()).invalidateTags(engine, tags, options);

@@ -3,7 +3,10 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { memory } from "../../src/backends/memory.ts";
+import { sqlite } from "../../src/backends/sqlite.ts";
 import { Region, type RegionOptions } from "../../src/cache/region.ts";
+import { json } from "../../src/codecs/json.ts";
+import { encoded } from "../../src/core/encoded.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
@@ -192,8 +195,31 @@ describe("A region over a store that fails", () => {
     await assertRejects(() => region.getOrCreate("b", () => 2), StoreError);
   });
 
+  test("makes what nobody can read anew, where the store calls that a miss [DP-S01, X-11]", async () => {
+    const bytes = memory<Uint8Array>();
+    const open = (onDecodeError?: "miss") => new Store<unknown>(encoded(bytes, json(), { onDecodeError }));
+    await new Store(bytes).set("region:v:a", new Uint8Array([123, 0, 255]));
+    const strict = new Region<number>({ ttl: 1000, store: open() });
+    const error = await assertRejects(() => strict.getOrCreate("a", () => 1), StoreError);
+    assertEquals(error.code, "corrupt");
+    const lenient = new Region<number>({ ttl: 1000, store: open("miss") });
+    assertEquals(await lenient.getOrCreate("a", () => 1), 1);
+    assertEquals(await strict.get("a"), 1);
+  });
+
+  test("makes what is no entry of a region anew", async () => {
+    const store = new Store<unknown>(sqlite(":memory:"));
+    await store.set("region:v:a", "from elsewhere");
+    const region = new Region<number>({ ttl: 1000, store });
+    assertEquals([await region.get("a"), await region.getOrCreate("a", () => 1), await region.get("a")], [
+      undefined,
+      1,
+      1,
+    ]);
+    await region.close();
+  });
+
   test("refuses values that the store cannot keep", async () => {
-    const { sqlite } = await import("../../src/backends/sqlite.ts");
     const region = new Region<unknown>({ store: new Store(sqlite(":memory:")), ttl: 1000 });
     await assertRejects(() => region.getOrCreate("a", () => () => {}), TypeError);
     assertEquals(await region.getOrCreate("a", () => 1), 1);

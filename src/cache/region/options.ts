@@ -59,7 +59,11 @@ export interface RegionOptions<V = unknown> extends FreshnessOptions<V> {
    * creating took (XFetch, VLDB 2015). The number is its β: 1 is the optimum, more is earlier. @default {0, never}
    */
   readonly earlyRefresh?: number | undefined;
-  /** Whether one process at a time creates a value. @default {true, where the store is shared and supports `create`} */
+  /**
+   * Whether one process at a time creates a value. Where the store supports `swap` the claim stands in the entry itself, so
+   * that a stale value is written once more when its refresh begins; else it stands beside it, under a key of its own.
+   * @default {true, where the store is shared and supports `create`}
+   */
   readonly lease?: boolean | RegionLeaseOptions | undefined;
   /** When a failing store is left alone for a while. */
   readonly breaker?: BreakerOptions | undefined;
