@@ -11,6 +11,7 @@ import { redis } from "../src/backends/redis.ts";
 import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
+import { upstash } from "../src/backends/upstash.ts";
 import type { Supports } from "../src/core/backend.ts";
 import { Store } from "../src/core/store.ts";
 
@@ -26,6 +27,7 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`s3({ bucket, … })`": s3({ bucket: "bucket", credentials }),
   "`redis(url)`": redis("redis://host"),
   "`redis(url, { revision: true })`": redis("redis://host", { prefix: "a:", revision: true }),
+  "`upstash({ url, token })`": upstash({ url: "https://host", token: "token" }),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -1,7 +1,10 @@
 /** The road over HTTP in trouble, and the traps of the vendor's client closed. */
 
+import { spawn } from "node:child_process";
+import process from "node:process";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { Redis } from "@upstash/redis";
 import { Redis as CloudflareRedis } from "@upstash/redis/cloudflare";
 import { upstash, upstashFromUrl, type UpstashOptions } from "../../src/backends/upstash.ts";
@@ -13,6 +16,7 @@ import { open } from "../../src/open/open.ts";
 import { type Fault, type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
 import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
+import { RUNTIME } from "../support/runtime.ts";
 
 const skip = redisServerIsMissing() ?? false;
 let redis: RedisServer;
@@ -247,6 +251,19 @@ describe("upstash and the vendor's client", { skip }, () => {
       for (const name of Object.keys(headers)) assert(!/telemetry|upstash-encoding/.test(name), name);
     }
     assert(`${proxy.asked[1]!.headers["upstash-sync-token"]}`.length > 1);
+  });
+
+  const isOther = RUNTIME !== "deno" && "only Deno has permissions";
+  test("it needs the network and no other permission, and leaves no handle open", { skip: isOther }, async () => {
+    const script = fromFileUrl(new URL("../support/upstash_child.ts", import.meta.url));
+    const args = ["run", "--allow-net", "--no-prompt", "--no-check", "--quiet", script, local.url, local.token];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output += chunk);
+    const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
+    assertEquals(await new Promise((resolve) => child.on("close", resolve)), 0, output);
+    clearTimeout(late);
+    assertEquals(output.trim(), "2 1");
   });
 
   const clients: Readonly<Record<string, () => Redis | CloudflareRedis>> = {

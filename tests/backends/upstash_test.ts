@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { redis } from "../../src/backends/redis.ts";
 import { upstash } from "../../src/backends/upstash.ts";
 import { bytes } from "../../src/codecs/bytes.ts";
@@ -28,7 +28,7 @@ after(async () => {
   await server.stop();
 });
 
-checkRedisLaws("upstash", () => server, (place) => upstash(local, place), { skip });
+checkRedisLaws("upstash", () => server, (place) => upstash(local, place), { skip, isBrief: true });
 
 describe("two roads to one Redis", { skip }, () => {
   const shapes = [
@@ -65,14 +65,15 @@ describe("two roads to one Redis", { skip }, () => {
       await server.cli("FLUSHALL");
       const both = roads<string>();
       for (const [one, other] of [both, both.toReversed() as unknown as typeof both]) {
-        const expiresAt = Date.now() + 400;
+        const expiresAt = Date.now() + 60_000;
         await one.set("brief", "value", { expiresAt });
         assertEquals((await other.entry("brief"))?.expiresAt, expiresAt);
         assertEquals(await other.add("brief", "mine"), false);
+        assertEquals(await one.touch("brief", 50), true);
         for (let left = 200; left > 0 && await other.has("brief"); left--) {
           await new Promise((resolve) => setTimeout(resolve, 10));
         }
-        assert(Date.now() >= expiresAt - 1);
+        assertEquals(await other.get("brief"), undefined);
         const winners = await Promise.all([one, other, one, other].map((store, at) => store.add("brief", `${at}`)));
         assertEquals(winners.filter(Boolean).length, 1);
         await one.delete("brief");

@@ -4,9 +4,16 @@
  * @module
  */
 
-import { type Command, type RedisWire, type Reply, ReplyError, type SendOptions, WireError } from "../redis/wire.ts";
+import {
+  type Command,
+  type RedisWire,
+  type Reply,
+  type ReplyError,
+  type SendOptions,
+  WireError,
+} from "../redis/wire.ts";
 import { LostAnswer, toReplies, toWireError } from "./failures.ts";
-import { depend, type Use, useOf } from "./names.ts";
+import { depend, meet, type Use, useOf } from "./names.ts";
 import type { Road } from "./vendor_client.ts";
 
 // In workerd a request that has got its answer vanishes with all that it waits for: calls of one must not ride with
@@ -37,6 +44,8 @@ class Batch {
   readonly controller = new AbortController();
   commands = 0;
   text = 0;
+  /** Whether it waits for another one that uses its keys. */
+  isHeld = false;
   timer: ReturnType<typeof setTimeout> | undefined;
   #use: Use | undefined;
 
@@ -70,8 +79,8 @@ export class HttpWire implements RedisWire {
   // In the order of their calls.
   readonly #batches = new Set<Batch>();
   #gathering: Batch | undefined;
-  // Resolved whenever a batch is done.
-  #change = Promise.withResolvers<void>();
+  /** Whoever waits for a batch to be done. */
+  #change: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
 
   /** Takes the deadline in milliseconds. */
@@ -90,7 +99,8 @@ export class HttpWire implements RedisWire {
     const { promise, resolve, reject } = Promise.withResolvers<readonly Reply[]>();
     const task: Task = { commands, repeatable, begun: performance.now(), resolve, reject };
     let batch = this.#gathering;
-    if (!batch || batch.isFull) {
+    // What has nothing to do with the keys that it waits for need not wait as well.
+    if (!batch || batch.isFull || batch.isHeld && !meet(batch.use, useOf([task]))) {
       this.#gathering = batch = new Batch();
       this.#batches.add(batch);
       void this.#run(batch);
@@ -104,7 +114,7 @@ export class HttpWire implements RedisWire {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    while (this.#batches.size > 0) await this.#change.promise;
+    while (this.#batches.size > 0) await this.#wait();
   }
 
   async #run(batch: Batch): Promise<void> {
@@ -120,10 +130,11 @@ export class HttpWire implements RedisWire {
 
   /** Some batch is done, or has had its time. */
   async #wait(): Promise<void> {
-    if (!APART) return await this.#change.promise;
+    const change = (this.#change ??= Promise.withResolvers<void>()).promise;
+    if (!APART) return await change;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, PATIENCE / 5);
-    await Promise.race([promise, this.#change.promise]);
+    await Promise.race([promise, change]);
     clearTimeout(timer);
   }
 
@@ -134,7 +145,10 @@ export class HttpWire implements RedisWire {
     for (const other of this.#batches) {
       if (other === batch) break;
       if (other.tasks.at(-1)!.begun < latest) this.#batches.delete(other);
-      else if (depend(other.use, batch.use) || ++requests >= MOST_REQUESTS) return true;
+      else {
+        batch.isHeld = depend(other.use, batch.use);
+        if (batch.isHeld || ++requests >= MOST_REQUESTS) return true;
+      }
     }
     return false;
   }
@@ -180,8 +194,8 @@ export class HttpWire implements RedisWire {
     if (this.#gathering === batch) this.#gathering = undefined;
     this.#batches.delete(batch);
     clearTimeout(batch.timer);
-    this.#change.resolve();
-    this.#change = Promise.withResolvers();
+    this.#change?.resolve();
+    this.#change = undefined;
   }
 
   /** Looks after the deadlines of its calls. */

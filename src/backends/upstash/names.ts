@@ -36,6 +36,14 @@ export function useOf(
   return { names, scans, changes };
 }
 
+/** Whether both use the same key. */
+export function meet(one: Use, other: Use): boolean {
+  if (one.scans || other.scans) return true;
+  const [fewer, more] = one.names.size < other.names.size ? [one, other] : [other, one];
+  for (const name of fewer.names.keys()) if (more.names.has(name)) return true;
+  return false;
+}
+
 /** Whether the effect of one may depend on the other. */
 export function depend(one: Use, other: Use): boolean {
   if (one.scans && other.changes || other.scans && one.changes) return true;

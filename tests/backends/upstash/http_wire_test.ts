@@ -99,6 +99,25 @@ describe("HttpWire: order", () => {
     await Promise.all([second, third, other]);
   });
 
+  test("what waits for a key joins what waits for it already, and holds up no other key", async () => {
+    const { wire, asked, words } = make();
+    const replies = [wire.send([["SET", "a", "1"]])];
+    for (const command of [["SET", "a", "2"], ["SET", "a", "3"], ["SET", "b", "1"], ["SET", "a", "4"]]) {
+      await turns();
+      replies.push(wire.send([command]));
+    }
+    await turns();
+    assertEquals(words(), [["SET a 1"], ["SET b 1"]]);
+    asked[0]!.answer();
+    await turns();
+    assertEquals(words()[2], ["SET a 2", "SET a 3"]);
+    asked[2]!.answer();
+    await turns();
+    assertEquals(words()[3], ["SET a 4"]);
+    for (const { answer } of asked) answer();
+    await Promise.all(replies);
+  });
+
   test("reads of a key go side by side, and a write waits for them", async () => {
     const { wire, asked, words } = make();
     const replies = [];
