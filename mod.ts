@@ -22,8 +22,10 @@ export { type EvictingOptions, type EvictionLimits, type EvictionReason, lru } f
 export { memory, type MemoryOptions } from "./src/backends/memory.ts";
 export { none } from "./src/backends/none.ts";
 export { sieve } from "./src/backends/sieve.ts";
+export * from "./src/cache/cached.ts";
 export * from "./src/cache/durable_map.ts";
 export * from "./src/cache/lease.ts";
+export * from "./src/cache/memoize.ts";
 export * from "./src/cache/region.ts";
 export * from "./src/cache/sync_per_request.ts";
 export * from "./src/codecs/bytes.ts";
