@@ -129,4 +129,9 @@ export const registry: Registry = Registry.empty
   .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
+  )
+  .with(
+    "memcached",
+    async (url) => (await import("../backends/memcached.ts")).memcachedFromUrl(url),
+    { location: "servers" },
   );
