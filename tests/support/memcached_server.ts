@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export interface MemcachedServer {
   /** Ends it at once. */
   kill(): Promise<void>;
   /** Makes it stand still: connections are taken, nothing is answered. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Lets it go on. */
   resume(): void;
   /** Ends it for good. */
@@ -67,8 +67,8 @@ export async function startMemcached({ login, args = [] }: {
       child.kill("SIGKILL");
       await ended;
     },
-    pause: () => void child!.kill("SIGSTOP"),
-    resume: () => void child!.kill("SIGCONT"),
+    pause: () => standStill(child!.pid!),
+    resume: () => void process.kill(child!.pid!, "SIGCONT"),
     stop: async () => {
       await server.kill();
       rmSync(folder, { recursive: true, force: true });
@@ -78,6 +78,17 @@ export async function startMemcached({ login, args = [] }: {
   return server;
 }
 
+/** Stops a process; it has stopped when this is done. */
+export async function standStill(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  // The threads of a process stop one after the other.
+  const isStopped = () =>
+    readdirSync(`/proc/${pid}/task`).every((task) =>
+      /\) [Tt] /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8"))
+    );
+  while (!isStopped()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => {
@@ -85,5 +96,25 @@ function accepts(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.on("error", () => resolve(false));
+  });
+}
+
+/** What the server answers to a command of its text protocol, up to the line that ends the answer. */
+export function askMemcached(
+  port: number,
+  command: string,
+  last = /^(END|EN|HD|VA|NF|OK|STORED|ERROR|.*_ERROR).*\r\n/m,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(command));
+    socket.setEncoding("latin1");
+    socket.on("error", reject);
+    socket.on("data", (text) => {
+      answer += text;
+      if (!last.test(answer)) return;
+      socket.destroy();
+      resolve(answer);
+    });
   });
 }

@@ -25,6 +25,7 @@ export function lifetimeTokens(expiresAt: number | undefined, now: number): stri
 /** Whether an entry with these flags lives, or `undefined` if its frame has to be looked at. */
 export function isLiveByFlags(flags: number, now: number): boolean | undefined {
   if (flags < FIRST_MOMENT) return flags === 0 ? true : undefined;
-  if (now >= flags * 1000) return flags === LAST_FLAGS;
+  if (flags === LAST_FLAGS) return undefined;
+  if (now >= flags * 1000) return false;
   return now < (flags - 1) * 1000 ? true : undefined;
 }
