@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { disk } from "../src/backends/disk.ts";
 import { lru } from "../src/backends/lru.ts";
+import { memcached } from "../src/backends/memcached.ts";
 import { memory } from "../src/backends/memory.ts";
 import { none } from "../src/backends/none.ts";
 import { s3 } from "../src/backends/s3.ts";
@@ -23,6 +24,7 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`sqlite(file)`": sqlite(":memory:"),
   "`sqlite(file, { revision: true })`": sqlite(":memory:", { revision: true }),
   "`s3({ bucket, … })`": s3({ bucket: "bucket", credentials }),
+  "`memcached(servers)`": memcached("host"),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -5,7 +5,7 @@
  */
 
 import type { ByteBackend } from "../core/backend.ts";
-import { type Clock, coarseNow } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
 import { readQuery } from "../core/url_query.ts";
 import type { TcpAddress } from "../platform/tcp_socket.ts";
@@ -30,7 +30,7 @@ export interface MemcachedOptions {
   readonly username?: string | undefined;
   /** Password for servers that want a login. @default {none} */
   readonly password?: string | undefined;
-  /** The clock by which entries expire. @default {`Date.now`, looked at once per millisecond} */
+  /** The clock by which entries expire. @default {Date.now} */
   readonly now?: Clock | undefined;
 }
 
@@ -55,7 +55,7 @@ export interface MemcachedOptions {
  */
 export function memcached(servers: string | readonly string[], options: MemcachedOptions = {}): ByteBackend {
   checkOptions("memcached", options, ["timeout", "clearable", "username", "password", "now"]);
-  const { timeout = 1000, clearable = [], username, password, now = coarseNow } = options;
+  const { timeout = 1000, clearable = [], username, password, now = Date.now } = options;
   if (!(timeout > 0 && timeout <= 0x7fff_ffff)) {
     throw new RangeError("Cannot make memcached: timeout must be more than 0 milliseconds");
   }

@@ -6,7 +6,7 @@ import { fromFileUrl } from "@std/path";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
-import { type MemcachedServer, memcachedIsMissing, startMemcached } from "../support/memcached_server.ts";
+import { memcachedIsMissing, type MemcachedServer, startMemcached } from "../support/memcached_server.ts";
 import { SUPPORTS } from "./memcached_worker.ts";
 
 describe("memcached inside workerd with Node compatibility", { skip: memcachedIsMissing() ?? false }, () => {

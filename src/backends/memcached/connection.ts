@@ -48,9 +48,12 @@ export interface Login {
 interface Command {
   readonly asking: Asking;
   readonly deadline: number;
-  readonly resolve: (reply: Reply) => void;
+  readonly resolve: (replies: Reply[]) => void;
   readonly reject: (error: unknown) => void;
   readonly abort: (() => void) | undefined;
+  readonly replies: Reply[];
+  /** How many replies there will be. */
+  readonly count: number;
 }
 
 /** An error of this code for who asked. */
@@ -129,19 +132,36 @@ export class Connection {
   }
 
   /** Sends a command, and the value behind it; the commands of one tick go out in one write. */
-  send(asking: Asking, head: string, value?: Uint8Array, since: number = performance.now()): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const { signal } = asking;
-      if (signal?.aborted) return reject(signal.reason);
-      if (this.#end || this.#isLeaving) return reject(this.#refusal(asking));
-      const abort = signal && (() => reject(signal.reason));
-      if (abort) signal.addEventListener("abort", abort, { once: true });
-      this.#pending.push({ asking, deadline: since + this.#timeout, resolve, reject, abort });
-      if (this.#output.length === 0) queueMicrotask(() => this.#flush());
-      if (value === undefined) this.#output.push(head);
-      else this.#output.push(head, value, "\r\n");
-      this.#timer ??= setTimeout(() => this.#look(), this.#timeout);
-    });
+  send(asking: Asking, head: string, value?: Uint8Array, since?: number): Promise<Reply> {
+    return new Promise((resolve, reject) =>
+      this.#queue(asking, head, value, 1, since, (replies) => resolve(replies[0]!), reject)
+    );
+  }
+
+  /** Sends so many commands without values. */
+  sendMany(asking: Asking, heads: string, count: number, since?: number): Promise<Reply[]> {
+    return new Promise((resolve, reject) => this.#queue(asking, heads, undefined, count, since, resolve, reject));
+  }
+
+  #queue(
+    asking: Asking,
+    head: string,
+    value: Uint8Array | undefined,
+    count: number,
+    since: number = performance.now(),
+    resolve: (replies: Reply[]) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { signal } = asking;
+    if (signal?.aborted) return reject(signal.reason);
+    if (this.#end || this.#isLeaving) return reject(this.#refusal(asking));
+    const abort = signal && (() => reject(signal.reason));
+    if (abort) signal.addEventListener("abort", abort, { once: true });
+    this.#pending.push({ asking, deadline: since + this.#timeout, resolve, reject, abort, replies: [], count });
+    if (this.#output.length === 0) queueMicrotask(() => this.#flush());
+    if (value === undefined) this.#output.push(head);
+    else this.#output.push(head, value, "\r\n");
+    this.#timer ??= setTimeout(() => this.#look(), this.#timeout);
   }
 
   /** Ends when the last answer has come. */
@@ -160,18 +180,7 @@ export class Connection {
     const output = this.#output;
     this.#output = [];
     if (this.#end) return;
-    let text = "";
-    const parts: (string | Uint8Array)[] = [];
-    for (const part of output) {
-      if (typeof part === "string") text += part;
-      else {
-        parts.push(text, part);
-        text = "";
-      }
-    }
-    if (text !== "") parts.push(text);
-    if (parts.length === 1) this.#socket!.write(parts[0]!);
-    else this.#socket!.write(...merged(parts));
+    this.#socket!.write(...toParts(output));
   }
 
   #answer(line: string, value: Uint8Array | undefined): void {
@@ -181,6 +190,11 @@ export class Connection {
     }
     const command = this.#pending[this.#first];
     if (!command) return this.#fail("unavailable", "the server answers what nobody asked");
+    if (line === "END") {
+      command.replies.push({ line: this.#statistics, value });
+      this.#statistics = "";
+    } else command.replies.push({ line, value });
+    if (command.replies.length < command.count) return;
     this.#first++;
     if (this.#first === this.#pending.length) {
       this.#pending = [];
@@ -191,10 +205,7 @@ export class Connection {
     }
     this.#onReply();
     if (command.abort) command.asking.signal!.removeEventListener("abort", command.abort);
-    if (line === "END") {
-      command.resolve({ line: this.#statistics, value });
-      this.#statistics = "";
-    } else command.resolve({ line, value });
+    command.resolve(command.replies);
     if (this.#isLeaving && this.#first === this.#pending.length) this.#fail("closed", "closed");
   }
 
@@ -235,33 +246,38 @@ export class Connection {
 
 const encoder = new TextEncoder();
 
-/** The same bytes in fewer parts. */
-function merged(parts: readonly (string | Uint8Array)[]): (string | Uint8Array)[] {
-  const fewer: (string | Uint8Array)[] = [];
-  let small: Uint8Array[] = [];
-  let size = 0;
-  const finish = () => {
-    if (small.length === 0) return;
-    const whole = new Uint8Array(size);
-    let at = 0;
-    for (const part of small) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    fewer.push(whole);
-    small = [];
-    size = 0;
-  };
-  for (const part of parts) {
-    if (typeof part !== "string" && part.length > COPIED_BYTES) {
-      finish();
-      fewer.push(part);
-      continue;
-    }
-    const bytes = typeof part === "string" ? encoder.encode(part) : part;
-    small.push(bytes);
-    size += bytes.length;
+/** What is to be sent in as few parts as will do: one, but for large values. */
+function toParts(output: readonly (string | Uint8Array)[]): readonly (string | Uint8Array)[] {
+  if (output.every((part) => typeof part === "string")) return [output.join("")];
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const [at, part] of output.entries()) {
+    if (typeof part === "string" || part.length <= COPIED_BYTES) continue;
+    parts.push(copied(output.slice(from, at)), part);
+    from = at + 1;
   }
-  finish();
-  return fewer;
+  parts.push(copied(output.slice(from)));
+  return parts;
+}
+
+/** Room for what is to be sent: many small arrays of their own would cost more than all else about a command. */
+let slab = new Uint8Array(0);
+const SLAB_BYTES = 65_536;
+
+function copied(parts: readonly (string | Uint8Array)[]): Uint8Array {
+  let room = 0;
+  for (const part of parts) room += typeof part === "string" ? part.length * 3 : part.length;
+  // What was sent may still be on its way, so room is never used twice.
+  if (slab.length < room) slab = new Uint8Array(Math.max(room, SLAB_BYTES));
+  let size = 0;
+  for (const part of parts) {
+    if (typeof part === "string") size += encoder.encodeInto(part, slab.subarray(size)).written;
+    else {
+      slab.set(part, size);
+      size += part.length;
+    }
+  }
+  const sent = slab.subarray(0, size);
+  slab = slab.subarray(size);
+  return sent;
 }

@@ -114,12 +114,33 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, Entry<Uint8Array>>> {
-    const entries = await Promise.all(keys.map((key) => this.read(key, options)));
     const found = new Map<string, Entry<Uint8Array>>();
-    for (const [index, key] of keys.entries()) {
-      const entry = entries[index];
-      if (entry) found.set(key, entry);
+    if (keys.some((key) => this.#generations.concern(key))) {
+      const entries = await Promise.all(keys.map((key) => this.read(key, options)));
+      for (const [index, entry] of entries.entries()) if (entry) found.set(keys[index]!, entry);
+      return found;
     }
+    const since = performance.now();
+    const asking = { store: this.name, operation: "read", signal: options?.signal };
+    const shares = new Map<Server, { readonly key: string; readonly wireKey: string }[]>();
+    for (const key of keys) {
+      const wireKey = wireKeyOf(key);
+      const known = isPending(wireKey) ? await wireKey : wireKey;
+      const server = this.#ring.serverOf(known);
+      const share = shares.get(server);
+      if (share) share.push({ key, wireKey: known });
+      else shares.set(server, [{ key, wireKey: known }]);
+    }
+    await Promise.all(Array.from(shares, async ([server, share]) => {
+      const connection = server.connection ?? await server.connect(asking);
+      const heads = share.map(({ wireKey }) => options?.details ? `mg ${wireKey} v c\r\n` : `mg ${wireKey} v\r\n`);
+      const replies = await connection.sendMany(asking, heads.join(""), heads.length, since);
+      for (const [index, { key, wireKey }] of share.entries()) {
+        const spot = { asking: { ...asking, key }, key, wireKey, connection, since };
+        const entry = this.#entryIn(spot, replies[index]!, options?.details);
+        if (entry) found.set(key, entry);
+      }
+    }));
     return found;
   }
 
@@ -232,12 +253,14 @@ export class MemcachedBackend implements ByteBackend {
 
   #read(spot: Spot, details?: boolean): Promise<Entry<Uint8Array> | undefined> {
     const head = details ? `mg ${spot.wireKey} v c\r\n` : `mg ${spot.wireKey} v\r\n`;
-    return this.#ask(spot, head).then((reply) => {
-      if (reply.line === "EN") return undefined;
-      const found = this.#found(spot, reply);
-      if (found === undefined || !isLive(found, this.now())) return undefined;
-      return details ? this.#entry(spot, found) : { value: found.value };
-    });
+    return this.#ask(spot, head).then((reply) => this.#entryIn(spot, reply, details));
+  }
+
+  #entryIn(spot: Spot, reply: Reply, details: boolean | undefined): Entry<Uint8Array> | undefined {
+    if (reply.line === "EN") return undefined;
+    const found = this.#found(spot, reply);
+    if (found === undefined || !isLive(found, this.now())) return undefined;
+    return details ? this.#entry(spot, found) : { value: found.value };
   }
 
   /** What the server has, expired or not. */
