@@ -121,7 +121,20 @@ export function encoded<V, Raw>(
       const stream = await inner.writable!(key, options);
       return encoding ? through(encoding, stream) : stream;
     },
-  }, ["remove", "list", "removeMany", "count", "clear", "touch", "prune", "revision", "close", ...hasToo]);
+  }, [
+    "remove",
+    "list",
+    "removeMany",
+    "count",
+    "clear",
+    "touch",
+    "prune",
+    "revision",
+    "versions",
+    "watch",
+    "close",
+    ...hasToo,
+  ]);
 
   return Object.assign(outer, {
     // Also where the place has no such call: a value that is refused leaves the others unwritten.

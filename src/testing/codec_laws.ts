@@ -5,7 +5,8 @@
  */
 
 import type { Codec } from "../core/codec.ts";
-import { expect, expectEqual, expectRejection, isEqual, isStoreError } from "./expect.ts";
+import { isEqual } from "../core/equality.ts";
+import { expect, expectEqual, expectRejection, isStoreError } from "./expect.ts";
 
 /** A codec, and what is claimed of it. */
 export interface CodecSubject {

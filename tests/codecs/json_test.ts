@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, test } from "node:test";
 import { json, type JsonOptions } from "../../src/codecs/json.ts";
 import { codecLawsFor, type CodecSubject } from "../../src/testing/codec_laws.ts";
-import { isEqual } from "../../src/testing/expect.ts";
+import { isEqual } from "../../src/core/equality.ts";
 
 const textOf = async (value: unknown, options?: JsonOptions) =>
   new TextDecoder().decode(await json(options).encode(value));

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, test } from "node:test";
 import { msgpack } from "../../src/codecs/msgpack.ts";
 import { codecLawsFor, type CodecSubject } from "../../src/testing/codec_laws.ts";
-import { isEqual } from "../../src/testing/expect.ts";
+import { isEqual } from "../../src/core/equality.ts";
 
 const subject: CodecSubject = {
   codec: msgpack(),

@@ -5,7 +5,7 @@ import { chain } from "../../src/codecs/chain.ts";
 import { gzip } from "../../src/codecs/gzip.ts";
 import { structured } from "../../src/codecs/structured.ts";
 import { codecLawsFor, type CodecSubject } from "../../src/testing/codec_laws.ts";
-import { isEqual } from "../../src/testing/expect.ts";
+import { isEqual } from "../../src/core/equality.ts";
 
 // deno-lint-ignore no-explicit-any
 const copyOf = (value: unknown): any => structured().decode(structured().encode(value) as Uint8Array);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { expect, expectEqual, expectRejection, isEqual } from "../expect.ts";
+import { isEqual } from "../../core/equality.ts";
+import { expect, expectEqual, expectRejection } from "../expect.ts";
 import { law, type StoreLaw } from "./law.ts";
 
 /** Laws of conditional writes. */
