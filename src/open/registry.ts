@@ -134,4 +134,9 @@ export const registry: Registry = Registry.empty
     "memcached",
     async (url) => (await import("../backends/memcached.ts")).memcachedFromUrl(url),
     { location: "servers" },
+  )
+  .with(
+    "zookeeper",
+    async (url) => (await import("../backends/zookeeper.ts")).zookeeperFromUrl(url),
+    { location: "place" },
   );
