@@ -12,7 +12,7 @@ export type TcpFault =
   | "pass"
   /** What the server answers gets lost, and the connection ends. */
   | "lose answer"
-  /** Nothing is answered. */
+  /** Nothing goes through, in either direction. */
   | "hang"
   /** Connections end as soon as they are made. */
   | "refuse";
@@ -47,6 +47,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     const upstream = connect(target, "127.0.0.1");
     track(upstream);
     client.on("data", (bytes) => {
+      if (proxy.fault === "hang") return;
       proxy.sent.push(new TextDecoder("latin1").decode(bytes));
       upstream.write(bytes);
     });

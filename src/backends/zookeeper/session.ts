@@ -127,6 +127,10 @@ export class Session {
       isLate = true;
       over.resolve();
     }, timeout);
+    // The client waits for ever for a server that takes a connection and says nothing; there may be others.
+    const patience = setInterval(() => {
+      if (!this.#isConnected && this.#client) cut(this.#client);
+    }, Math.max(timeout / 4, 50));
     const abort = () => over.resolve();
     signal?.addEventListener("abort", abort, { once: true });
     try {
@@ -142,6 +146,7 @@ export class Session {
       }
     } finally {
       clearTimeout(timer);
+      clearInterval(patience);
       signal?.removeEventListener("abort", abort);
     }
   }
