@@ -122,7 +122,13 @@ function runChild(...args: string[]): Promise<number | null> {
   return new Promise((resolve) => child.once("exit", resolve));
 }
 
-/** How many watches the server keeps. */
+/** What the client listens to. */
+interface ClientWatches {
+  getChildWatcherPaths(): string[];
+  getDataWatcherPaths(): string[];
+}
+
+/** How many watches on data the server keeps. */
 function watches(): Promise<number> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -282,7 +288,10 @@ describe("zookeeper()", { skip }, () => {
 
   test("keeps one watch per node and one on the root, armed again once", async () => {
     await until(async () => await watches() === 0, "the end of earlier sessions");
-    const store = connected<number>("/watches");
+    const client = createClient(server.address);
+    const store = new Store<number>(
+      zookeeper(client as unknown as ZookeeperClient, { path: "/watches", timeout: TIMEOUT }),
+    );
     await store.setMany(Array.from({ length: 20 }, (_, index) => [`key${index}`, index]));
     const stop = await store.backend.watch!(() => {});
     for (let index = 0; index < 20; index++) {
@@ -291,7 +300,12 @@ describe("zookeeper()", { skip }, () => {
       await store.delete("new");
       await store.revision();
     }
-    assertEquals(await watches(), 21);
+    // The server tells those on data alone.
+    assertEquals(await watches(), 20);
+    const { watcherManager } = (client as unknown as { connectionManager: { watcherManager: ClientWatches } })
+      .connectionManager;
+    assertEquals(watcherManager.getChildWatcherPaths(), ["/watches"]);
+    assertEquals(watcherManager.getDataWatcherPaths().length, 20);
     await stop();
     await store.close();
   });

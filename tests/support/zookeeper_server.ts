@@ -54,7 +54,7 @@ maxClientCnxns=0
 minSessionTimeout=200
 maxSessionTimeout=60000
 admin.enableServer=false
-4lw.commands.whitelist=ruok,wchs
+4lw.commands.whitelist=srvr,wchs,wchp
 `,
   );
   const java = ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"];
@@ -95,10 +95,11 @@ admin.enableServer=false
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write("ruok"));
+    const socket = connect(port, "127.0.0.1", () => socket.write("srvr"));
     socket.on("data", (bytes) => {
       socket.destroy();
-      resolve(bytes.toString() === "imok");
+      // It takes connections before it serves.
+      resolve(bytes.toString().includes("Mode:"));
     });
     socket.on("error", () => resolve(false));
     socket.on("close", () => resolve(false));
