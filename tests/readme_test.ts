@@ -11,6 +11,7 @@ import { none } from "../src/backends/none.ts";
 import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
+import { zookeeper } from "../src/backends/zookeeper.ts";
 import type { Supports } from "../src/core/backend.ts";
 import { Store } from "../src/core/store.ts";
 
@@ -25,6 +26,7 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`sqlite(file, { revision: true })`": sqlite(":memory:", { revision: true }),
   "`s3({ bucket, … })`": s3({ bucket: "bucket", credentials }),
   "`memcached(servers)`": memcached("host"),
+  "`zookeeper(place)`": zookeeper("host"),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -11,6 +11,7 @@ import { readQuery } from "../core/url_query.ts";
 import type { ZookeeperAcl, ZookeeperClient } from "./zookeeper/client.ts";
 import { Mirror } from "./zookeeper/mirror.ts";
 import { Nodes } from "./zookeeper/nodes.ts";
+import { Portions } from "./zookeeper/portions.ts";
 import { Session } from "./zookeeper/session.ts";
 import { ZookeeperBackend } from "./zookeeper/zookeeper_backend.ts";
 
@@ -86,7 +87,7 @@ export function zookeeper(place: string | ZookeeperClient, options: ZookeeperOpt
   );
   const nodes = new Nodes(session, root, acl, ephemeral);
   const mirror = new Mirror(nodes, name, sessionTimeout / 3);
-  return new ZookeeperBackend({ name, session, nodes, mirror, maxRequestBytes, now });
+  return new ZookeeperBackend({ name, session, nodes, mirror, portions: new Portions(root, maxRequestBytes), now });
 }
 
 /**

@@ -24,17 +24,15 @@ import { frame } from "../../core/frame.ts";
 import { codeOf, Codes } from "./client.ts";
 import { toFailure } from "./failure.ts";
 import { sortedKeys } from "./sorted_keys.ts";
-import { type Mirror, toPruned } from "./mirror.ts";
+import type { Mirror } from "./mirror.ts";
 import { toKey, toNodeName } from "./node_names.ts";
-import { type Node, type Nodes, PRUNED, type Step } from "./nodes.ts";
+import type { Node, Nodes, Step } from "./nodes.ts";
+import type { Portions } from "./portions.ts";
+import { pruningSteps } from "./pruning.ts";
 import { type Asking, fail, type Session } from "./session.ts";
-import { toHex, toNumber, versionOf } from "./versions.ts";
+import { toNumber, versionOf } from "./versions.ts";
 
 const PAGE = 100;
-/** A transaction is one request and has its limit; and it holds up everybody while it is carried out. */
-const STEPS = 500;
-/** Room for all that is beside path and data in one step. */
-const STEP_BYTES = 150;
 
 /** What the methods work with. */
 export interface ZookeeperParts {
@@ -42,8 +40,7 @@ export interface ZookeeperParts {
   readonly session: Session;
   readonly nodes: Nodes;
   readonly mirror: Mirror;
-  /** The longest request, in bytes. */
-  readonly maxRequestBytes: number;
+  readonly portions: Portions;
   readonly now: Clock;
 }
 
@@ -65,15 +62,15 @@ export class ZookeeperBackend implements ByteBackend {
   readonly #session: Session;
   readonly #nodes: Nodes;
   readonly #mirror: Mirror;
-  readonly #maxRequestBytes: number;
+  readonly #portions: Portions;
 
-  constructor({ name, session, nodes, mirror, maxRequestBytes, now }: ZookeeperParts) {
+  constructor({ name, session, nodes, mirror, portions, now }: ZookeeperParts) {
     this.name = name;
     this.now = now;
     this.#session = session;
     this.#nodes = nodes;
     this.#mirror = mirror;
-    this.#maxRequestBytes = maxRequestBytes;
+    this.#portions = portions;
   }
 
   read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
@@ -168,13 +165,14 @@ export class ZookeeperBackend implements ByteBackend {
         return { name, data: this.#toData({ ...asking, key }, name, raw, expiresAt) };
       });
       if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
-      for (const some of this.#portions(all)) {
-        for (;;) {
+      for (const some of this.#portions.of(all)) {
+        // Most writes are of keys that are there.
+        let steps = some.map(({ name, data }): Step => ({ set: name, data }));
+        for (let isFirst = true; !await this.#succeeds(asking, steps, !isFirst); isFirst = false) {
           const areThere = await this.#nodes.areThere(asking, some.map(({ name }) => name));
-          const steps = some.map(({ name, data }, index): Step =>
+          steps = some.map(({ name, data }, index): Step =>
             areThere[index] ? { set: name, data } : { create: name, data }
           );
-          if (await this.#succeeds(asking, steps)) break;
         }
       }
     });
@@ -185,7 +183,7 @@ export class ZookeeperBackend implements ByteBackend {
       const nodes = await Promise.all(keys.map((key) => this.#nodes.get({ ...asking, key }, toNodeName(key))));
       const live = keys.filter((_, index) => this.#isLive(nodes[index]));
       let count = 0;
-      for (const some of this.#portions(live.map((key) => ({ name: toNodeName(key), key })))) {
+      for (const some of this.#portions.of(live.map((key) => ({ name: toNodeName(key), key })))) {
         if (await this.#succeeds(asking, some.map(({ name }) => ({ remove: name })))) count += some.length;
         else for (const { key } of some) if (await this.remove(key, options)) count++;
       }
@@ -198,8 +196,9 @@ export class ZookeeperBackend implements ByteBackend {
       for (let isDone = false; !isDone;) {
         const names = (await this.#nodes.names(asking))?.names ?? [];
         isDone = true;
-        for (const some of this.#portions(names.filter((name) => toKey(name)?.startsWith(prefix)))) {
-          isDone = await this.#succeeds(asking, some.map((name) => ({ remove: name }))) && isDone;
+        const entries = names.flatMap((name) => toKey(name)?.startsWith(prefix) ? { name } : []);
+        for (const some of this.#portions.of(entries)) {
+          isDone = await this.#succeeds(asking, some.map(({ name }) => ({ remove: name }))) && isDone;
         }
       }
     });
@@ -235,22 +234,12 @@ export class ZookeeperBackend implements ByteBackend {
       const listing = await this.#nodes.names(asking);
       if (!listing?.mayExpire) return 0;
       let count = 0;
-      for (const names of this.#portions(listing.names.filter((name) => toKey(name) !== undefined))) {
-        const [note, ...nodes] = await Promise.all([PRUNED, ...names].map((name) => this.#nodes.get(asking, name)));
-        const expired = names.flatMap((name, index) => {
-          const node = nodes[index];
-          return node && isPast(node.expiresAt, this.now) ? [{ name, node }] : [];
-        });
-        if (expired.length === 0) continue;
-        const pruned = toPruned(note?.value);
-        let { changed } = pruned;
-        for (const { node } of expired) if (toHex(node.stat.mzxid) > changed) changed = toHex(node.stat.mzxid);
-        const total = pruned.count + expired.length + (note ? 0 : 1);
-        const data = new TextEncoder().encode(`${total} ${changed}`);
-        const steps = expired.map(({ name, node }): Step => ({ remove: name, version: node.stat.version }));
-        steps.push(note ? { set: PRUNED, data, version: note.stat.version } : { create: PRUNED, data });
+      const entries = listing.names.flatMap((name) => toKey(name) === undefined ? [] : { name });
+      for (const some of this.#portions.of(entries)) {
+        const names = some.map(({ name }) => name);
+        const pruning = await pruningSteps(this.#nodes, asking, names, this.now);
         // If somebody was faster it can wait for the next time.
-        if (await this.#succeeds(asking, steps)) count += expired.length;
+        if (pruning.count > 0 && await this.#succeeds(asking, pruning.steps)) count += pruning.count;
       }
       return count;
     });
@@ -363,14 +352,14 @@ export class ZookeeperBackend implements ByteBackend {
   }
 
   /** Whether all steps were done; none was if the nodes are not those that were seen. */
-  async #succeeds(asking: Asking, steps: readonly Step[]): Promise<boolean> {
+  async #succeeds(asking: Asking, steps: readonly Step[], mayMake = true): Promise<boolean> {
     try {
       await this.#nodes.commit(asking, steps);
       return true;
     } catch (error) {
       const code = codeOf(error);
       if (code !== Codes.noNode && code !== Codes.nodeExists && code !== Codes.badVersion) throw error;
-      if (code === Codes.noNode) await this.#nodes.make(asking);
+      if (code === Codes.noNode && mayMake) await this.#nodes.make(asking);
       return false;
     }
   }
@@ -382,33 +371,8 @@ export class ZookeeperBackend implements ByteBackend {
 
   #toData(asking: Asking, name: string, raw: Uint8Array, expiresAt: number | undefined): Uint8Array {
     const data = frame({ payload: raw, expiresAt });
-    if (this.#sizeOf({ name, data }) > this.#maxRequestBytes) {
-      throw fail(asking, "too-large", `requests may have ${this.#maxRequestBytes} bytes`);
-    }
+    if (!this.#portions.fits(name, data)) throw fail(asking, "too-large", "it does not fit into one request");
     return data;
-  }
-
-  /** What a step takes in a request; the name comes twice where a node is made. */
-  #sizeOf({ name, data }: { readonly name: string; readonly data?: Uint8Array }): number {
-    return 6 * this.#nodes.path(name).length + STEP_BYTES + (data?.length ?? 0);
-  }
-
-  *#portions<T extends string | { readonly name: string; readonly data?: Uint8Array }>(
-    all: readonly T[],
-  ): Iterable<T[]> {
-    let some: T[] = [];
-    let size = 0;
-    for (const one of all) {
-      const own = this.#sizeOf(typeof one === "string" ? { name: one } : one);
-      if (some.length > 0 && (some.length === STEPS || size + own > this.#maxRequestBytes)) {
-        yield some;
-        some = [];
-        size = 0;
-      }
-      some.push(one);
-      size += own;
-    }
-    if (some.length > 0) yield some;
   }
 }
 
