@@ -36,34 +36,51 @@ export type ZookeeperWatcher = (event: unknown) => void;
 
 /** Several steps as one. */
 export interface ZookeeperTransaction {
+  /** A node is made. */
   create(path: string, data: Uint8Array, acls: readonly unknown[], mode: number): unknown;
+  /** The data of a node is changed. */
   setData(path: string, data: Uint8Array, version?: number): unknown;
+  /** A node is there, with this version. */
   check(path: string, version?: number): unknown;
+  /** A node is removed. */
   remove(path: string, version?: number): unknown;
+  /** Does all steps, or none. */
   commit(callback: ZookeeperCallback<[results?: readonly { readonly stat?: ZookeeperStat }[]]>): void;
 }
 
 /** A client of `node-zookeeper-client`, made by its `createClient` and not connected yet. */
 export interface ZookeeperClient {
+  /** Starts to connect. */
   connect(): void;
+  /** Ends the session. */
   close(): void;
+  /** Listens to what happens to the session. */
   on(event: string, listener: () => void): unknown;
+  /** Adds credentials. */
   addAuthInfo(scheme: string, auth: Uint8Array): void;
+  /** Makes a node. */
   create(path: string, data: Uint8Array, acls: readonly unknown[], mode: number, callback: ZookeeperCallback<[]>): void;
+  /** Looks at a node. */
   exists(path: string, callback: ZookeeperCallback<[stat?: ZookeeperStat | null]>): void;
+  /** Reads a node. */
   getData(path: string, callback: ZookeeperCallback<[data?: Uint8Array | null, stat?: ZookeeperStat]>): void;
+  /** Reads a node and watches it. */
   getData(
     path: string,
     watcher: ZookeeperWatcher,
     callback: ZookeeperCallback<[data?: Uint8Array | null, stat?: ZookeeperStat]>,
   ): void;
+  /** Lists the children of a node. */
   getChildren(path: string, callback: ZookeeperCallback<[names?: readonly string[], stat?: ZookeeperStat]>): void;
+  /** Lists the children of a node and watches them. */
   getChildren(
     path: string,
     watcher: ZookeeperWatcher,
     callback: ZookeeperCallback<[names?: readonly string[], stat?: ZookeeperStat]>,
   ): void;
+  /** Changes a node. */
   setData(path: string, data: Uint8Array, version: number, callback: ZookeeperCallback<[stat?: ZookeeperStat]>): void;
+  /** Begins several steps. */
   transaction(): ZookeeperTransaction;
 }
 
