@@ -67,7 +67,7 @@ async function bundle(code: string): Promise<Size> {
     target: "es2022",
     mainFields: ["module", "main"],
     // Like the runtime's own modules the client is loaded by the first connection, and it cannot be bundled without them.
-    external: ["node:*", "bun:*", "@redis/client"],
+    external: ["node:*", "bun:*", "@redis/client", "node-zookeeper-client"],
     // Chunks keep apart what is loaded later.
     splitting: true,
     outdir: "out",

@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { disk } from "../src/backends/disk.ts";
 import { lru } from "../src/backends/lru.ts";
+import { memcached } from "../src/backends/memcached.ts";
 import { memory } from "../src/backends/memory.ts";
 import { none } from "../src/backends/none.ts";
 import { redis } from "../src/backends/redis.ts";
@@ -12,6 +13,7 @@ import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
 import { upstash } from "../src/backends/upstash.ts";
+import { zookeeper } from "../src/backends/zookeeper.ts";
 import type { Supports } from "../src/core/backend.ts";
 import { Store } from "../src/core/store.ts";
 
@@ -28,6 +30,8 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`redis(url)`": redis("redis://host"),
   "`redis(url, { revision: true })`": redis("redis://host", { prefix: "a:", revision: true }),
   "`upstash({ url, token })`": upstash({ url: "https://host", token: "token" }),
+  "`memcached(servers)`": memcached("host"),
+  "`zookeeper(place)`": zookeeper("host"),
 };
 
 test("the table of stores in the README says what backends support", () => {

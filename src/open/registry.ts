@@ -89,61 +89,38 @@ export class Registry {
   }
 }
 
+// Each is loaded when one of its URLs is opened.
+const disk: Opener = async (url) => (await import("../backends/disk.ts")).diskFromUrl(url);
+const lru: Opener = async (url) => (await import("../backends/lru.ts")).lruFromUrl(url);
+const memcached: Opener = async (url) => (await import("../backends/memcached.ts")).memcachedFromUrl(url);
+const memory: Opener = async (url) => (await import("../backends/memory.ts")).memoryFromUrl(url);
+const none: Opener = async (url) => (await import("../backends/none.ts")).noneFromUrl(url);
 const redis: Opener = async (url) => (await import("../backends/redis.ts")).redisFromUrl(url);
+const s3: Opener = async (url) => (await import("../backends/s3.ts")).s3FromUrl(url);
+const sieve: Opener = async (url) => (await import("../backends/sieve.ts")).sieveFromUrl(url);
+const sql: Opener = async (url) => (await import("../backends/sql.ts")).sqlFromUrl(url);
+const sqlite: Opener = async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url);
+const upstash: Opener = async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url);
+const zookeeper: Opener = async (url) => (await import("../backends/zookeeper.ts")).zookeeperFromUrl(url);
 
-/** The backends of this package; each is loaded when it is opened. */
+/** The backends of this package. */
 export const registry: Registry = Registry.empty
-  .with(
-    "memory",
-    async (url) => (await import("../backends/memory.ts")).memoryFromUrl(url),
-  )
-  .with(
-    "lru",
-    async (url) => (await import("../backends/lru.ts")).lruFromUrl(url),
-  )
-  .with(
-    "sieve",
-    async (url) => (await import("../backends/sieve.ts")).sieveFromUrl(url),
-  )
-  .with(
-    "none",
-    async (url) => (await import("../backends/none.ts")).noneFromUrl(url),
-  )
-  .with(
-    "dummy",
-    async (url) => (await import("../backends/none.ts")).noneFromUrl(url),
-  )
-  .with(
-    "disk",
-    async (url) => (await import("../backends/disk.ts")).diskFromUrl(url),
-    { location: "folder" },
-  )
-  .with(
-    "file",
-    async (url) => (await import("../backends/disk.ts")).diskFromUrl(url),
-    { location: "folder" },
-  )
-  .with(
-    "sqlite",
-    async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url),
-    { location: "file" },
-  )
+  .with("memory", memory)
+  .with("lru", lru)
+  .with("sieve", sieve)
+  .with("none", none)
+  .with("dummy", none)
+  .with("disk", disk, { location: "folder" })
+  .with("file", disk, { location: "folder" })
+  .with("sqlite", sqlite, { location: "file" })
+  .with("postgres", sql)
+  .with("postgresql", sql)
+  .with("s3", s3)
   .with("redis", redis)
   .with("rediss", redis)
   .with("redis+unix", redis, { location: "path" })
-  .with(
-    "s3",
-    async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
-  )
-  .with(
-    "upstash",
-    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
-  )
-  .with(
-    "upstash+https",
-    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
-  )
-  .with(
-    "upstash+http",
-    async (url) => (await import("../backends/upstash.ts")).upstashFromUrl(url),
-  );
+  .with("upstash", upstash)
+  .with("upstash+https", upstash)
+  .with("upstash+http", upstash)
+  .with("memcached", memcached, { location: "servers" })
+  .with("zookeeper", zookeeper, { location: "place" });

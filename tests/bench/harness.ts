@@ -47,7 +47,9 @@ export async function compare(
   { rounds = 9, warmups = 2 }: { rounds?: number; warmups?: number } = {},
 ): Promise<Row[]> {
   const names = Object.keys(contenders);
-  const samples = new Map(names.map((name) => [name, { wall: [] as number[], cpu: [] as number[] }]));
+  const samples = new Map(
+    names.map((name) => [name, { wall: [] as number[], cpu: [] as number[] }]),
+  );
   for (let round = -warmups; round < rounds; round++) {
     for (const name of names) {
       const cpuBefore = process.cpuUsage();
@@ -72,7 +74,9 @@ export async function compare(
     };
   });
   console.log(`\n${title} (${runtime()})\n`);
-  console.log("| contender | ops/s | CPU µs/op | speed | CPU cost |\n|---|---:|---:|---:|---:|");
+  console.log(
+    "| contender | ops/s | CPU µs/op | speed | CPU cost |\n|---|---:|---:|---:|---:|",
+  );
   for (const row of rows) {
     const perSecond = Math.round(row.perSecond).toLocaleString("en");
     console.log(

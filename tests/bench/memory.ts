@@ -37,11 +37,17 @@ interface Getter {
 }
 
 const reads = (store: Getter, keys: readonly string[]) => async () => {
-  for (let turn = 0; turn < TURNS; turn++) for (const key of keys) await store.get(key);
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const key of keys) await store.get(key);
+  }
   return TURNS * keys.length;
 };
 const writes = (set: (key: string, value: number) => Promise<unknown>) => async () => {
-  for (let turn = 0; turn < TURNS; turn++) for (let index = 0; index < KEYS; index++) await set(keys[index]!, index);
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (let index = 0; index < KEYS; index++) {
+      await set(keys[index]!, index);
+    }
+  }
   return TURNS * KEYS;
 };
 const mixed = (store: Getter, set: (key: string, value: number) => Promise<unknown>) => async () => {
@@ -59,7 +65,9 @@ const mixed = (store: Getter, set: (key: string, value: number) => Promise<unkno
 let seed = 42;
 const random = () => (seed = (seed * 1_664_525 + 1_013_904_223) >>> 0) / 2 ** 32;
 const shares: number[] = [];
-for (let rank = 1, sum = 0; rank <= KEYS; rank++) shares.push(sum += 1 / rank ** 0.99);
+for (let rank = 1, sum = 0; rank <= KEYS; rank++) {
+  shares.push(sum += 1 / rank ** 0.99);
+}
 const picks = keys.map(() => {
   const aim = random() * shares.at(-1)!;
   let [low, high] = [0, KEYS - 1];

@@ -21,10 +21,18 @@ export function createStub(): Server {
   let sorted: string[] | undefined;
   let writes = 0;
 
-  const put = (name: string, request: IncomingMessage, body: Uint8Array): ServerAnswer => {
-    const kept: Record<string, string> = { etag: `"${(++writes).toString(16).padStart(32, "0")}"` };
+  const put = (
+    name: string,
+    request: IncomingMessage,
+    body: Uint8Array,
+  ): ServerAnswer => {
+    const kept: Record<string, string> = {
+      etag: `"${(++writes).toString(16).padStart(32, "0")}"`,
+    };
     for (const [header, value] of Object.entries(request.headers)) {
-      if (header === "content-type" || header.startsWith("x-amz-meta-")) kept[header] = `${value}`;
+      if (header === "content-type" || header.startsWith("x-amz-meta-")) {
+        kept[header] = `${value}`;
+      }
     }
     if (!objects.has(name)) sorted = undefined;
     objects.set(name, { body, headers: kept });
@@ -66,20 +74,30 @@ export function createStub(): Server {
   };
 
   const removeMany = (body: string): ServerAnswer => {
-    for (const [, name] of body.matchAll(/<Key>([^<]*)<\/Key>/g)) objects.delete(name!);
+    for (const [, name] of body.matchAll(/<Key>([^<]*)<\/Key>/g)) {
+      objects.delete(name!);
+    }
     sorted = undefined;
     const xmlns = "http://s3.amazonaws.com/doc/2006-03-01/";
     const xml = `<?xml version="1.0" encoding="UTF-8"?><DeleteResult xmlns="${xmlns}"></DeleteResult>`;
-    return { status: 200, headers: { "content-type": "application/xml" }, body: xml };
+    return {
+      status: 200,
+      headers: { "content-type": "application/xml" },
+      body: xml,
+    };
   };
 
   const answer = (request: IncomingMessage, body: Uint8Array): ServerAnswer => {
     const { method = "GET", url = "/" } = request;
     const mark = url.indexOf("?");
-    const name = decodeURIComponent((mark < 0 ? url : url.slice(0, mark)).slice("/bucket/".length));
+    const name = decodeURIComponent(
+      (mark < 0 ? url : url.slice(0, mark)).slice("/bucket/".length),
+    );
     const query = new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1));
     if (name === "" && method === "GET") return list(query);
-    if (name === "" && method === "POST") return removeMany(new TextDecoder().decode(body));
+    if (name === "" && method === "POST") {
+      return removeMany(new TextDecoder().decode(body));
+    }
     if (method === "PUT") return put(name, request, body);
     const stored = objects.get(name);
     if (method === "DELETE") {
@@ -87,10 +105,21 @@ export function createStub(): Server {
       return { status: 204, headers: {} };
     }
     if (!stored) {
-      return { status: 404, headers: {}, body: method === "HEAD" ? "" : "<Error><Code>NoSuchKey</Code></Error>" };
+      return {
+        status: 404,
+        headers: {},
+        body: method === "HEAD" ? "" : "<Error><Code>NoSuchKey</Code></Error>",
+      };
     }
-    const headers = { ...stored.headers, "content-length": `${stored.body.length}` };
-    return { status: 200, headers, ...method === "GET" && { body: stored.body } };
+    const headers = {
+      ...stored.headers,
+      "content-length": `${stored.body.length}`,
+    };
+    return {
+      status: 200,
+      headers,
+      ...method === "GET" && { body: stored.body },
+    };
   };
 
   return createServer((request, response) => {
@@ -106,14 +135,19 @@ interface ServerAnswer {
   readonly body?: string | Uint8Array;
 }
 
-function reply(response: ServerResponse, { status, headers, body }: ServerAnswer): void {
+function reply(
+  response: ServerResponse,
+  { status, headers, body }: ServerAnswer,
+): void {
   response.writeHead(status, headers);
   response.end(body);
 }
 
 function join(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length === 1) return new Uint8Array(chunks[0]!);
-  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  const whole = new Uint8Array(
+    chunks.reduce((size, chunk) => size + chunk.length, 0),
+  );
   let at = 0;
   for (const chunk of chunks) {
     whole.set(chunk, at);
@@ -125,17 +159,31 @@ function join(chunks: readonly Uint8Array[]): Uint8Array {
 /** Listens on a free port of loopback; the address. */
 export function listen(server: Server): Promise<string> {
   return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as { port: number }).port}`));
+    server.listen(
+      0,
+      "127.0.0.1",
+      () =>
+        resolve(
+          `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+        ),
+    );
   });
 }
 
 /** Runs a stub as a process of its own. */
-export async function spawnStub(): Promise<{ readonly endpoint: string; stop(): void }> {
+export async function spawnStub(): Promise<
+  { readonly endpoint: string; stop(): void }
+> {
   const script = fileURLToPath(import.meta.url);
   const args = process.versions["deno"] ? ["run", "-A", "--no-check", script, "--serve"] : [script, "--serve"];
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const child: ChildProcess = spawn(process.execPath, args, {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const endpoint = await new Promise<string>((resolve) => {
-    child.stdout!.once("data", (chunk) => resolve(new TextDecoder().decode(chunk).trim()));
+    child.stdout!.once(
+      "data",
+      (chunk) => resolve(new TextDecoder().decode(chunk).trim()),
+    );
   });
   return { endpoint, stop: () => void child.kill("SIGKILL") };
 }

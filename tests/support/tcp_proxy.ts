@@ -1,12 +1,12 @@
 /**
- * A proxy in front of a server that speaks over TCP; it fails as it is told.
+ * A proxy in front of a TCP server that counts what goes through, and fails as it is told.
  *
  * @module
  */
 
 import { connect, createServer, type Socket } from "node:net";
 
-/** What happens to what the server answers from now on. */
+/** What happens to what comes next. */
 export type TcpFault =
   /** It goes through. */
   | "pass"
@@ -16,54 +16,80 @@ export type TcpFault =
   | "half"
   /** Something else in place of the answer. */
   | "garbage"
-  /** Nothing comes any more, and the connection stays. */
-  | "hang";
+  /** Nothing is answered, and the connection stays; what is sent does not arrive either once it hangs. */
+  | "hang"
+  /** Connections end as soon as they are made. */
+  | "refuse";
 
 /** A running proxy. */
 export interface TcpProxy {
   readonly port: number;
-  /** What happens to the next answers, one after the other; then all go through. */
+  readonly address: string;
+  /** What happens to the next answers, one after the other. */
   faults: TcpFault[];
+  /** What happens after that. */
+  fault: TcpFault;
+  /** What clients sent, write by write. */
+  readonly sent: string[];
   /** How many connections there were. */
   connections: number;
+  /** Ends all connections. */
+  cut(): void;
   stop(): Promise<void>;
 }
 
-/** Starts a proxy on a free port of loopback. */
+/** Starts a proxy on a free port of loopback, to another one. */
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-  const proxy = { faults: [] as TcpFault[], connections: 0 };
-  const keep = (socket: Socket) => {
+  const track = (socket: Socket) => {
     sockets.add(socket);
+    socket.setNoDelay(true);
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
     return socket;
   };
   const server = createServer((near) => {
-    keep(near);
     proxy.connections++;
-    const far = keep(connect(target, "127.0.0.1"));
+    track(near);
+    if (proxy.fault === "refuse") return void near.destroy();
+    const far = track(connect(target, "127.0.0.1"));
     let isHanging = false;
-    near.on("data", (chunk) => far.write(chunk));
+    near.on("data", (bytes: Uint8Array) => {
+      if (proxy.fault === "hang") return;
+      proxy.sent.push(new TextDecoder("latin1").decode(bytes));
+      far.write(bytes);
+    });
+    far.on("data", (bytes: Uint8Array) => {
+      const next = isHanging ? "hang" : proxy.faults.shift();
+      const fault = next ?? proxy.fault;
+      if (fault === "pass") near.write(bytes);
+      else if (fault === "lose answer") near.destroy();
+      else if (fault === "half") near.write(bytes.subarray(0, bytes.length >> 1), () => near.destroy());
+      else if (fault === "garbage") near.write("HTTP/1.1 400 Bad Request\r\n\r\n");
+      // One of the queue stays with its connection.
+      else if (next) isHanging = true;
+    });
     near.on("close", () => far.destroy());
     far.on("close", () => near.destroy());
-    far.on("data", (chunk) => {
-      const fault = isHanging ? "hang" : proxy.faults.shift() ?? "pass";
-      if (fault === "pass") near.write(chunk);
-      else if (fault === "lose answer") near.destroy();
-      else if (fault === "half") near.write(chunk.subarray(0, chunk.length >> 1), () => near.destroy());
-      else if (fault === "garbage") near.write("HTTP/1.1 400 Bad Request\r\n\r\n");
-      else isHanging = true;
-    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
-  return Object.assign(proxy, {
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const proxy: TcpProxy = {
     port,
+    address: `127.0.0.1:${port}`,
+    faults: [],
+    fault: "pass",
+    sent: [],
+    connections: 0,
+    cut,
     stop: () =>
       new Promise<void>((resolve) => {
-        for (const socket of sockets) socket.destroy();
+        cut();
         server.close(() => resolve());
       }),
-  });
+  };
+  return proxy;
 }
