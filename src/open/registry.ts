@@ -129,4 +129,12 @@ export const registry: Registry = Registry.empty
   .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),
+  )
+  .with(
+    "postgres",
+    async (url) => (await import("../backends/sql.ts")).sqlFromUrl(url),
+  )
+  .with(
+    "postgresql",
+    async (url) => (await import("../backends/sql.ts")).sqlFromUrl(url),
   );
