@@ -20,6 +20,9 @@ const TYPES = {
   sqlite: { key: "TEXT", bytes: "BLOB", text: "TEXT", json: "TEXT", moment: "REAL", version: "INTEGER" },
 } as const;
 
+/** Of a table, of its type, and of their names. */
+const ALREADY_THERE: readonly unknown[] = ["42P07", "42710", "23505"];
+
 /** Makes the table of entries. */
 export async function createTable(options: PlaceOptions): Promise<void> {
   const { client, table, schema, where, keyColumn, valueColumn, valueType = "bytes", expiresColumn, versionColumn } =
@@ -66,7 +69,7 @@ async function create(client: SqlClient, text: string): Promise<void> {
   } catch (error) {
     // In Postgres two that make the same table at once may meet, in spite of IF NOT EXISTS.
     const { code } = (error ?? {}) as { code?: unknown };
-    if (code !== "23505" && code !== "42P07") throw error;
+    if (!ALREADY_THERE.includes(code)) throw error;
   }
 }
 

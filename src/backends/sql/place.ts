@@ -142,6 +142,7 @@ function scopeOf(where: PlaceOptions["where"]): string {
 
 function uniqueOf(shape: TableShape, key: string, filters: readonly Filter[]): readonly string[] | undefined {
   const usable = [key, ...filters.filter(({ value }) => value !== null).map(({ name }) => name)];
+  if (!shape.uniques) return [key];
   return shape.uniques
     .filter((names) => names.includes(key) && names.every((name) => usable.includes(name)))
     .toSorted((a, b) => b.length - a.length)[0];

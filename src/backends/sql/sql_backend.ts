@@ -218,12 +218,14 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     work: (statements: Statements) => Promise<T>,
   ): Promise<T> {
     const key = typeof subject === "string" ? subject : undefined;
+    const { client: { refusesKeys }, timeout } = this.#options;
     if (this.#isClosed) throw this.#error("closed", operation, key);
     for (const one of typeof subject === "string" ? [subject] : subject ?? []) {
       if (one.includes("\0")) throw this.#error("invalid-key", operation, one, "it has U+0000");
+      if (refusesKeys?.test(one)) throw this.#error("invalid-key", operation, one, "its client cannot carry it");
     }
-    const late = () => this.#error("timeout", operation, key, `no answer within ${this.#options.timeout} ms`);
-    return await bounded(this.#try(operation, key, work), this.#options.timeout, late, options?.signal);
+    const late = () => this.#error("timeout", operation, key, `no answer within ${timeout} ms`);
+    return await bounded(this.#try(operation, key, work), timeout, late, options?.signal);
   }
 
   async #try<T>(operation: string, key: string | undefined, work: (statements: Statements) => Promise<T>): Promise<T> {

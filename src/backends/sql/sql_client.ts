@@ -41,6 +41,8 @@ export interface SqlClient {
   readonly name?: string | undefined;
   /** How many values a statement can bind, where one of many rows is better than many of one. @default {a row a statement} */
   readonly maxValues?: number | undefined;
+  /** Keys that it cannot carry. @default {none} */
+  readonly refusesKeys?: RegExp | undefined;
   /** Runs one statement. */
   run(statement: SqlStatement): Awaitable<SqlResult>;
   /** Runs all of them as one transaction, or none; SQLite only, because in Postgres one statement can do it. */

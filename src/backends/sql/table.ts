@@ -28,8 +28,8 @@ export interface TableShape {
   /** Whether it is an ordinary table of Postgres, whose rows know the transaction that wrote them. */
   readonly hasXmin: boolean;
   readonly columns: readonly Column[];
-  /** The columns of each unique index. */
-  readonly uniques: readonly (readonly string[])[];
+  /** The columns of each unique index; `undefined` where there are none to be seen, as in a view. */
+  readonly uniques: readonly (readonly string[])[] | undefined;
 }
 
 interface Row {
@@ -91,6 +91,8 @@ export async function lookAtTable(
       identity: Boolean(identity),
       fallback: `${fallback}`,
     })),
-    uniques: (uniques ?? []).filter((names): names is string[] => !names.includes(null)),
+    uniques: kind !== "r" && kind !== "p" && kind !== "table"
+      ? undefined
+      : (uniques ?? []).filter((names): names is string[] => !names.includes(null)),
   };
 }
