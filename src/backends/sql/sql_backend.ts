@@ -141,7 +141,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const { maxValues } = this.#options.client;
       const groups = this.#options.values.toRows(sorted, statements, maxValues);
       const now = this.now();
-      await this.#runAll(joined(groups.map((rows) => statements.put(rows, now, "always", expiresAt)), statements));
+      await this.#runAll(joined(groups.map((rows) => statements.putAll(rows, now, expiresAt)), statements));
     });
   }
 

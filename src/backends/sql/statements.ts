@@ -48,8 +48,19 @@ export class Statements extends Expressions {
     return draft.statement(`SELECT 1 AS "n" FROM ${this.place.target} WHERE ${where}`, true);
   }
 
-  /** Writes rows over what has their keys, or only where nothing live has. */
+  /** Writes the row over what has its key, or only where nothing live has; answers its version. */
   put(rows: Rows, now: number, condition: "always" | "absent", expiresAt: number | undefined): Batch {
+    const { draft, text } = this.#upsert(rows, now, condition, expiresAt);
+    return this.#change(draft, text, { rows: `${this.version()} AS "n"` });
+  }
+
+  /** Writes all rows over what has their keys, or none if one of them belongs to a row outside of the filter. */
+  putAll(rows: Rows, now: number, expiresAt: number | undefined): Batch {
+    const { draft, text } = this.#upsert(rows, now, "always", expiresAt);
+    return this.#change(draft, text, "count", this.place.isGuarded ? rows.size : undefined);
+  }
+
+  #upsert(rows: Rows, now: number, condition: "always" | "absent", expiresAt: number | undefined) {
     const draft = new Draft(this.place.dialect);
     const { into, source } = toRows(this, draft, rows, expiresAt);
     const isAbsent = condition === "absent" ? this.isLive(draft, "t.", now) : undefined;
@@ -62,8 +73,7 @@ export class Statements extends Expressions {
         conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : ""
       }`;
     const text = `INSERT INTO ${this.place.target} AS t (${into}) ${source} ON CONFLICT (${unique}) ${action}`;
-    if (rows.size === 1) return this.#change(draft, text, { rows: `${this.version()} AS "n"` });
-    return this.#change(draft, text, "count", this.place.isGuarded ? rows.size : undefined);
+    return { draft, text };
   }
 
   /** Writes the row over a live one that still has the version. */
