@@ -51,8 +51,8 @@ export interface SqlOptions {
    * @default {what its type says; bytes in a table that is made}
    */
   readonly valueType?: SqlValueType | undefined;
-  /** Whether the whole row is the value, but for the columns of expiry and version. @default {false} */
-  readonly rows?: boolean | undefined;
+  /** Whether the whole row is the value: {@linkcode SqlRowOptions}. @default {false} */
+  readonly rows?: false | undefined;
   /** Values of columns that all entries have: rows with others are out of reach. @default {all rows} */
   readonly where?: Readonly<Record<string, SqlValue>> | undefined;
   /**
@@ -80,6 +80,15 @@ export interface SqlOptions {
   readonly ownsClient?: boolean | undefined;
   /** The clock by which entries expire. @default {Date.now} */
   readonly now?: Clock | undefined;
+}
+
+/** How {@linkcode sql} makes whole rows its values, but for the columns of expiry and version. */
+export interface SqlRowOptions extends Omit<SqlOptions, "rows" | "valueColumn" | "valueType" | "create"> {
+  /**
+   * Whether the whole row is the value. A write replaces it: a column that the value does not name gets what a new row has
+   * there, but for those that number the rows.
+   */
+  readonly rows: true;
 }
 
 const OPTIONS: readonly (keyof SqlOptions)[] = [
@@ -128,13 +137,14 @@ const OPTIONS: readonly (keyof SqlOptions)[] = [
  * assertEquals(await cache.get("primes"), [2, 3, 5]);
  * ```
  */
-export function sql(client: SqlSource, options: SqlOptions & { readonly rows: true }): Backend<SqlRow>;
+export function sql(client: SqlSource, options: SqlRowOptions): Backend<SqlRow>;
 /** A backend of bytes in a column of a table. */
-export function sql(client: SqlSource, options: SqlOptions & { readonly rows?: false | undefined }): ByteBackend;
-export function sql(source: SqlSource, options: SqlOptions): Backend<SqlRow> | ByteBackend {
-  checkOptions("sql", options, OPTIONS);
+export function sql(client: SqlSource, options: SqlOptions): ByteBackend;
+export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backend<SqlRow> | ByteBackend {
+  checkOptions("sql", given, OPTIONS);
+  const { rows = false, ...options } = given as SqlOptions;
   const client = toSqlClient(source);
-  const { table, schema, keyColumn = "key", valueColumn = "value", valueType, rows = false, where = {} } = options;
+  const { table, schema, keyColumn = "key", valueColumn = "value", valueType, where = {} } = options;
   const { create = false, revision = false, timeout = 30_000, ownsClient = false, now = Date.now } = options;
   const { expiresColumn = create ? "expires_at" : undefined, expiresUnit = "milliseconds" } = options;
   const { versionColumn = create && client.dialect === "sqlite" ? "version" : undefined } = options;
@@ -186,7 +196,7 @@ export function sql(source: SqlSource, options: SqlOptions): Backend<SqlRow> | B
  * @throws {TypeError} If a parameter is unknown or none.
  */
 export function sqlFromUrl(url: URL): Promise<ByteBackend> {
-  return fromPostgresUrl(url, (client, options) => sql(client, options as unknown as SqlOptions & { rows?: false }));
+  return fromPostgresUrl(url, (client, options) => sql(client, options as unknown as SqlOptions));
 }
 
 class ByteSqlBackend extends SqlBackend<Uint8Array> implements ByteBackend {

@@ -6,9 +6,9 @@
 
 import process from "node:process";
 import { describe, test } from "node:test";
-import { sql, type SqlOptions, type SqlRow, type SqlSource } from "../../src/backends/sql.ts";
+import { sql, type SqlOptions, type SqlRow, type SqlRowOptions, type SqlSource } from "../../src/backends/sql.ts";
 import { json } from "../../src/codecs/json.ts";
-import type { Backend, ByteBackend, Supports } from "../../src/core/backend.ts";
+import type { ByteBackend, Supports } from "../../src/core/backend.ts";
 import type { Codec } from "../../src/core/codec.ts";
 import { encoded } from "../../src/core/encoded.ts";
 import type { StoreSubject } from "../../src/testing/laws/law.ts";
@@ -45,7 +45,7 @@ export const newTable = (): string => `table ${process.pid}_${tables++}`;
 /** A table to run the laws on. */
 export interface TableSubject {
   readonly title: string;
-  readonly options?: Partial<SqlOptions>;
+  readonly options?: Partial<SqlOptions> | Partial<SqlRowOptions>;
   /** Makes the table, if `create` does not. */
   readonly make?: (table: string) => unknown;
   /** Laws that do not hold there, and why. */
@@ -67,7 +67,7 @@ export function checkTableLaws(
     describe(`sql on ${title}: ${kind}`, { skip }, () => {
       const supports = {
         ...SUPPORTS,
-        ttl: options.create === true || options.expiresColumn !== undefined,
+        ttl: (options as SqlOptions).create === true || options.expiresColumn !== undefined,
         revision: options.revision ?? false,
       };
       const subject: StoreSubject = {
@@ -76,7 +76,7 @@ export function checkTableLaws(
         make: async (clock) => {
           const table = newTable();
           await make?.(table);
-          return { open: () => openTable(client(), { ...options, table, now: clock.now }) };
+          return { open: () => openTable(client(), { ...options, table, now: clock.now } as SqlOptions) };
         },
       };
       for (const law of storeLawsFor(supports)) {
@@ -94,9 +94,9 @@ function hasNull(key: string): boolean {
 }
 
 /** A backend on the table; one of rows takes any value, in its column `body`. */
-export function openTable(client: SqlSource, options: SqlOptions): ByteBackend | Backend<unknown> {
-  if (!options.rows) return sql(client, { ...options, rows: false });
-  return Object.assign(sql(client, { ...options, rows: true }), { codec: inBody, encoded }) as unknown as ByteBackend;
+export function openTable(client: SqlSource, options: SqlOptions | SqlRowOptions): ByteBackend {
+  if (!options.rows) return sql(client, options);
+  return Object.assign(sql(client, options), { codec: inBody, encoded }) as unknown as ByteBackend;
 }
 
 const text = json();

@@ -57,11 +57,11 @@ const POSTGRES = `SELECT json_build_object('kind', c.relkind,
 const SQLITE = (schema: string) =>
   `SELECT json_object('kind', (SELECT type FROM ${schema}sqlite_schema
     WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')),
-  'columns', (SELECT json_group_array(json_object('name', name, 'type', upper(type), 'nullable', NOT "notnull",
+  'columns', json((SELECT json_group_array(json_object('name', name, 'type', upper(type), 'nullable', NOT "notnull",
     'primary', pk > 0, 'computed', hidden > 1, 'identity', 0, 'fallback', '(' || ifnull(dflt_value, 'NULL') || ')'))
-    FROM pragma_table_xinfo(?1, ?2)),
-  'uniques', (SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(l.name, ?2))))
-    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial)) AS shape`;
+    FROM pragma_table_xinfo(?1, ?2))),
+  'uniques', json((SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(l.name, ?2))))
+    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial))) AS shape`;
 
 /** The table as it is, or `undefined` if there is none of that name. */
 export async function lookAtTable(
