@@ -140,8 +140,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const sorted = [...entries].sort(([a], [b]) => a < b ? -1 : 1);
       const { maxValues } = this.#options.client;
       const groups = this.#options.values.toRows(sorted, statements, maxValues);
-      const now = this.now();
-      await this.#runAll(joined(groups.map((rows) => statements.putAll(rows, now, expiresAt)), statements));
+      await this.#runAll(statements.putAll(groups, this.now(), expiresAt));
     });
   }
 
@@ -320,11 +319,4 @@ export class SqlBackend<Raw> implements Backend<Raw> {
 function countOf({ rows, changes }: SqlResult): number {
   const count = rows[0]?.["n"];
   return count === undefined ? changes : Number(count);
-}
-
-/** Several changes as one, which moves the revision once. */
-function joined(batches: readonly Batch[], { place }: Statements): Batch {
-  const last = batches.at(-1) ?? [];
-  if (!place.revision || place.dialect === "postgres") return batches.flat();
-  return [...batches.slice(0, -1).flatMap((batch) => batch.slice(0, -1)), ...last];
 }

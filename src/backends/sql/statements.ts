@@ -49,19 +49,36 @@ export class Statements extends Expressions {
   }
 
   /** Writes the row over what has its key, or only where nothing live has; answers its version. */
-  put(rows: Rows, now: number, condition: "always" | "absent", expiresAt: number | undefined): Batch {
-    const { draft, text } = this.#upsert(rows, now, condition, expiresAt);
-    return this.#change(draft, text, { rows: `${this.version()} AS "n"` });
+  put(row: Rows, now: number, condition: "always" | "absent", expiresAt: number | undefined): Batch {
+    const draft = new Draft(this.place.dialect);
+    const text = this.#upsert(draft, row, now, condition, expiresAt);
+    return this.#change(draft, [text], { rows: `${this.version()} AS "n"` });
   }
 
   /** Writes all rows over what has their keys, or none if one of them belongs to a row outside of the filter. */
-  putAll(rows: Rows, now: number, expiresAt: number | undefined): Batch {
-    const { draft, text } = this.#upsert(rows, now, "always", expiresAt);
-    return this.#change(draft, text, "count", this.place.isGuarded ? rows.size : undefined);
+  putAll(groups: readonly Rows[], now: number, expiresAt: number | undefined): Batch {
+    const { isGuarded, revision } = this.place;
+    const expected = (rows: readonly Rows[]) => isGuarded ? rows.reduce((sum, { size }) => sum + size, 0) : undefined;
+    if (this.isPostgres) {
+      const draft = new Draft("postgres");
+      const texts = groups.map((rows) => this.#upsert(draft, rows, now, "always", expiresAt));
+      return this.#change(draft, texts, "count", expected(groups));
+    }
+    const batches = groups.map((rows) => {
+      const draft = new Draft("sqlite");
+      return this.#change(draft, [this.#upsert(draft, rows, now, "always", expiresAt)], "count", expected([rows]));
+    });
+    // The revision, which comes last, moves once.
+    return batches.flatMap((batch, at) => revision && at < batches.length - 1 ? batch.slice(0, -1) : batch);
   }
 
-  #upsert(rows: Rows, now: number, condition: "always" | "absent", expiresAt: number | undefined) {
-    const draft = new Draft(this.place.dialect);
+  #upsert(
+    draft: Draft,
+    rows: Rows,
+    now: number,
+    condition: "always" | "absent",
+    expiresAt: number | undefined,
+  ): string {
     const { into, source } = toRows(this, draft, rows, expiresAt);
     const isAbsent = condition === "absent" ? this.isLive(draft, "t.", now) : undefined;
     const isOurs = this.place.isGuarded ? this.filters(draft, "t.") : [];
@@ -72,8 +89,7 @@ export class Statements extends Expressions {
       : `DO UPDATE SET ${conflictClause(this, rows)}${
         conditions.length > 0 ? ` WHERE ${conditions.join(" AND ")}` : ""
       }`;
-    const text = `INSERT INTO ${this.place.target} AS t (${into}) ${source} ON CONFLICT (${unique}) ${action}`;
-    return { draft, text };
+    return `INSERT INTO ${this.place.target} AS t (${into}) ${source} ON CONFLICT (${unique}) ${action}`;
   }
 
   /** Writes the row over a live one that still has the version. */
@@ -81,7 +97,7 @@ export class Statements extends Expressions {
     const draft = new Draft(this.place.dialect);
     const { assignments, key } = toRows(this, draft, rows, expiresAt);
     const where = this.#unchanged(draft, key, now, version);
-    return this.#change(draft, `UPDATE ${this.place.target} SET ${assignments()} WHERE ${where}`, {
+    return this.#change(draft, [`UPDATE ${this.place.target} SET ${assignments()} WHERE ${where}`], {
       rows: `${this.version()} AS "n"`,
     });
   }
@@ -92,7 +108,7 @@ export class Statements extends Expressions {
     const set = [`${quote(expiry!.name)} = ${this.moment(draft, expiresAt)}`];
     if (typeof versioning === "object") set.push(`${quote(versioning.column)} = ${this.newVersion(draft)}`);
     const where = this.where(draft, "", this.isKey(draft, "", key), this.isLive(draft, "", now));
-    return this.#change(draft, `UPDATE ${this.place.target} SET ${set.join(", ")} WHERE ${where}`, "count");
+    return this.#change(draft, [`UPDATE ${this.place.target} SET ${set.join(", ")} WHERE ${where}`], "count");
   }
 
   remove(key: string, now: number, version?: string): Batch {
@@ -100,19 +116,21 @@ export class Statements extends Expressions {
     const where = version === undefined
       ? this.where(draft, "", this.isKey(draft, "", key), this.isLive(draft, "", now))
       : this.#unchanged(draft, key, now, version);
-    return this.#change(draft, `DELETE FROM ${this.place.target} WHERE ${where}`, "count");
+    return this.#change(draft, [`DELETE FROM ${this.place.target} WHERE ${where}`], "count");
   }
 
   take(key: string, now: number): Batch {
     const draft = new Draft(this.place.dialect);
     const where = this.where(draft, "", this.isKey(draft, "", key), this.isLive(draft, "", now));
-    return this.#change(draft, `DELETE FROM ${this.place.target} WHERE ${where}`, { rows: this.#fields(false, true) });
+    return this.#change(draft, [`DELETE FROM ${this.place.target} WHERE ${where}`], {
+      rows: this.#fields(false, true),
+    });
   }
 
   removeMany(keys: readonly string[], now: number): Batch {
     const draft = new Draft(this.place.dialect);
     const where = this.where(draft, "", this.isOneOf(draft, "", keys), this.isLive(draft, "", now));
-    return this.#change(draft, `DELETE FROM ${this.place.target} WHERE ${where}`, "count");
+    return this.#change(draft, [`DELETE FROM ${this.place.target} WHERE ${where}`], "count");
   }
 
   /** Drops what has expired, which is no change, and then everything; nothing to do for a prefix that no key has. */
@@ -121,7 +139,7 @@ export class Statements extends Expressions {
     const inRange = this.inRange(draft, "", range);
     if (inRange === undefined) return [];
     const text = `DELETE FROM ${this.place.target} WHERE ${this.where(draft, "", inRange)}`;
-    const everything = this.#change(draft, text, "count");
+    const everything = this.#change(draft, [text], "count");
     const isQuiet = !this.place.revision || !this.place.expiry;
     return isQuiet ? [everything] : [[this.prune(now, range)!], everything];
   }
@@ -189,11 +207,12 @@ export class Statements extends Expressions {
   }
 
   /** The change and what it does to the revision. */
-  #change(draft: Draft, text: string, answer: Answer, expected?: number): Batch {
+  #change(draft: Draft, texts: readonly string[], answer: Answer, expected?: number): Batch {
     const { revision } = this.place;
     const rows = answer === "count" ? undefined : answer.rows;
+    const [text] = texts;
     if (!this.isPostgres) {
-      const change = draft.statement(rows ? `${text} RETURNING ${rows}` : text, rows !== undefined);
+      const change = draft.statement(rows ? `${text} RETURNING ${rows}` : text!, rows !== undefined);
       const batch = [change];
       if (expected !== undefined) {
         const check = new Draft("sqlite");
@@ -203,7 +222,12 @@ export class Statements extends Expressions {
       }
       return revision ? [...batch, this.countUp("changes() > 0")] : batch;
     }
-    const first = `WITH done AS (${text} RETURNING ${rows ?? "1"})`;
+    const parts = texts.map((text, at) => `done${texts.length > 1 ? at : ""} AS (${text} RETURNING ${rows ?? "1"})`);
+    // Other columns take another part of the statement.
+    if (texts.length > 1) {
+      parts.push(`done AS (${texts.map((_, at) => `SELECT 1 FROM done${at}`).join(" UNION ALL ")})`);
+    }
+    const first = `WITH ${parts.join(", ")}`;
     const counted = revision ? `, counted AS (${this.countUp(`(SELECT count(*) FROM done) > 0`, draft).text})` : "";
     if (rows) {
       return [draft.statement(revision ? `${first}${counted} SELECT * FROM done` : `${text} RETURNING ${rows}`, true)];

@@ -1,0 +1,85 @@
+import { after, before } from "node:test";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import postgres from "postgres";
+import { postgresIsMissing, type PostgresServer, startPostgres } from "../support/postgres_server.ts";
+import { VALUES } from "../../src/testing/laws/law.ts";
+import { checkTableLaws, type TableSubject, TEXT_IS_TEXT, VERSIONS_ARE_VALUES } from "../support/sql_laws.ts";
+
+const skip = postgresIsMissing() ?? false;
+let server: PostgresServer;
+let client: postgres.Sql;
+let pool: pg.Pool;
+let lite: PGlite;
+
+before(async () => {
+  lite = new PGlite();
+  if (skip) return;
+  server = await startPostgres();
+  client = postgres(server.url, { max: 5, onnotice: () => {} });
+  pool = new pg.Pool({ connectionString: server.url, max: 5 });
+});
+after(async () => {
+  await lite.close();
+  if (skip) return;
+  await client.end();
+  await pool.end();
+  await server.stop();
+});
+
+const make = (columns: string) => (table: string) => server.query(`CREATE TABLE "${table}" (${columns})`);
+const SUBJECTS: TableSubject[] = [
+  { title: "a table made for it", options: { create: true }, whole: true },
+  { title: "with a revision", options: { create: true, revision: true } },
+  { title: "made for text", options: { create: true, valueType: "text" }, except: [TEXT_IS_TEXT] },
+  {
+    title: "made for JSON",
+    options: { create: true, valueType: "json" },
+    values: VALUES.filter((value) => !`${value}`.includes("\0")),
+    except: [TEXT_IS_TEXT],
+  },
+  { title: "made for a tenant", options: { create: true, where: { tenant: "a", active: true, shard: 7 } } },
+  { title: "with versions", options: { create: true, versionColumn: "version", revision: true } },
+  {
+    title: "one with other columns",
+    options: { keyColumn: "name", valueColumn: "body" },
+    make: make("id serial PRIMARY KEY, name varchar(3000) NOT NULL UNIQUE, note text DEFAULT 'none', body json"),
+    except: [TEXT_IS_TEXT],
+  },
+  {
+    title: "one like Django's cache, with a revision (CT)",
+    options: { keyColumn: "cache_key", expiresColumn: "expires", versionColumn: "lock", create: true, revision: true },
+    make: make("cache_key varchar(3000) PRIMARY KEY, value text NOT NULL, expires timestamptz NOT NULL, lock int"),
+    except: [TEXT_IS_TEXT],
+  },
+  {
+    title: "a view, with expiry in a timestamp of no zone",
+    options: { expiresColumn: "until" },
+    make: (table) => {
+      make("key text PRIMARY KEY, value bytea, until timestamp")(`${table} base`);
+      server.query(`CREATE VIEW "${table}" AS SELECT * FROM "${table} base"`);
+    },
+    except: [VERSIONS_ARE_VALUES],
+  },
+  {
+    title: "whole rows",
+    options: { keyColumn: "name", rows: true, expiresColumn: "until" },
+    make: make(
+      "id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE, body text, until bigint, n int DEFAULT 7",
+    ),
+    except: [TEXT_IS_TEXT],
+  },
+  {
+    title: "rows of one kind among others",
+    options: { where: { kind: "flag" }, versionColumn: "v", revision: true, create: true, expiresColumn: "until" },
+    make: (table) => {
+      make("key text PRIMARY KEY, kind text, v uuid, value bytea, until double precision")(table);
+      server.query(`INSERT INTO "${table}" VALUES ('of another kind', 'other')`);
+    },
+  },
+];
+checkTableLaws("postgres", () => client, SUBJECTS, { skip });
+checkTableLaws("pg", () => pool, SUBJECTS.filter((_, index) => [1, 3, 9].includes(index)), { skip });
+checkTableLaws("pglite", () => lite, SUBJECTS.slice(1, 2), {
+  refusesKey: (key) => key.includes("\0") || key.startsWith("\ufeff"),
+});
