@@ -21,7 +21,7 @@ import { checkName } from "./sql/names.ts";
 import type { SqlValueType } from "./sql/place.ts";
 import { fromPostgresUrl } from "./sql/postgres_url.ts";
 import type { SqlRow } from "./sql/rows.ts";
-import { SqlBackend, type SqlBackendOptions } from "./sql/sql_backend.ts";
+import { SqlBackend } from "./sql/sql_backend.ts";
 import type { SqlValue } from "./sql/sql_client.ts";
 import { type SqlSource, toSqlClient } from "./sql/to_sql_client.ts";
 import { columnValues, rowValues } from "./sql/values.ts";
@@ -202,11 +202,6 @@ export function sqlFromUrl(url: URL): Promise<ByteBackend> {
 class ByteSqlBackend extends SqlBackend<Uint8Array> implements ByteBackend {
   readonly codec = json();
   readonly encoded = encoded;
-
-  // deno-lint-ignore no-useless-constructor -- names the kind of values
-  constructor(options: SqlBackendOptions<Uint8Array>) {
-    super(options);
-  }
 }
 
 function checkWhere(where: Readonly<Record<string, SqlValue>>, isSqlite: boolean): Record<string, SqlValue> {
