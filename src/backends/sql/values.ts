@@ -109,10 +109,10 @@ function isBytes(value: unknown, dialect: SqlDialect): boolean {
 
 function toBytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) {
-    // Part of a larger buffer, which it would keep alive.
-    return value.constructor === Uint8Array && value.byteLength === value.buffer.byteLength
-      ? value
-      : new Uint8Array(value);
+    const { buffer, byteLength, constructor } = value;
+    // A part of a larger buffer would keep all of it alive.
+    if (byteLength < buffer.byteLength) return new Uint8Array(value);
+    return constructor === Uint8Array ? value : new Uint8Array(buffer);
   }
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (Array.isArray(value)) return Uint8Array.from(value as number[]);
