@@ -1,8 +1,9 @@
 /**
  * Every store is a Map: put `await` in front.
  *
- * This is the portable surface: the {@linkcode Store}, what keeps entries in memory, plain codecs, and layers. Places
- * outside memory have a subpath each, such as `@everymap/everymap/backends/disk`, so that a program loads what it uses.
+ * This is the portable surface: the {@linkcode Store}, what keeps entries in memory, plain codecs, layers, and the
+ * {@linkcode DurableMap}. Places outside memory have a subpath each, such as `@everymap/everymap/backends/disk`, so that a
+ * program loads what it uses.
  *
  * @example
  * ```ts
@@ -21,6 +22,8 @@ export { type EvictingOptions, type EvictionLimits, type EvictionReason, lru } f
 export { memory, type MemoryOptions } from "./src/backends/memory.ts";
 export { none } from "./src/backends/none.ts";
 export { sieve } from "./src/backends/sieve.ts";
+export * from "./src/cache/durable_map.ts";
+export * from "./src/cache/sync_per_request.ts";
 export * from "./src/codecs/bytes.ts";
 export * from "./src/codecs/chain.ts";
 export * from "./src/codecs/json.ts";

@@ -65,7 +65,8 @@ async function bundle(code: string): Promise<Size> {
     platform: "neutral",
     target: "es2022",
     mainFields: ["module", "main"],
-    external: ["node:*", "bun:*"],
+    // Like the runtime's own modules the client is loaded by the first connection, and it cannot be bundled without them.
+    external: ["node:*", "bun:*", "@redis/client"],
     // Chunks keep apart what is loaded later.
     splitting: true,
     outdir: "out",

@@ -7,6 +7,7 @@ import { disk } from "../src/backends/disk.ts";
 import { lru } from "../src/backends/lru.ts";
 import { memory } from "../src/backends/memory.ts";
 import { none } from "../src/backends/none.ts";
+import { redis } from "../src/backends/redis.ts";
 import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
@@ -23,6 +24,8 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`sqlite(file)`": sqlite(":memory:"),
   "`sqlite(file, { revision: true })`": sqlite(":memory:", { revision: true }),
   "`s3({ bucket, … })`": s3({ bucket: "bucket", credentials }),
+  "`redis(url)`": redis("redis://host"),
+  "`redis(url, { revision: true })`": redis("redis://host", { prefix: "a:", revision: true }),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -20,7 +20,7 @@
  */
 
 import { fromBase64, toBase64 } from "../core/base64.ts";
-import type { Codec } from "../core/codec.ts";
+import type { Codec, TextForm } from "../core/codec.ts";
 import { checkOptions } from "../core/options.ts";
 import { type PlainFormat, type PlainWalk, setOwn, toPlain } from "../core/plain_walk.ts";
 import { decodeUtf8 } from "../core/utf8.ts";
@@ -64,21 +64,25 @@ export function json<V = unknown>(options: JsonOptions = {}): Codec<V, Uint8Arra
   }
   const format = plain ? UNTAGGED : TAGGED;
   const encoder = new TextEncoder();
-  return {
-    name: "json",
-    contentType: "application/json",
-    extension: ".json",
+  const text: TextForm<V> = {
     encode(value) {
       if (value === undefined) throw new TypeError("Cannot encode $ as json: it is undefined");
       const sayable = toPlain(value, format);
       // With more arguments the engine takes its slow way.
-      return encoder.encode(indent === 0 ? JSON.stringify(sayable) : JSON.stringify(sayable, null, indent));
+      return indent === 0 ? JSON.stringify(sayable) : JSON.stringify(sayable, null, indent);
     },
-    decode(raw) {
-      const text = decodeUtf8(raw);
+    decode(text) {
       const value = parse(text);
       return (plain || !text.includes('"$') ? value : untag(value)) as V;
     },
+  };
+  return {
+    name: "json",
+    contentType: "application/json",
+    extension: ".json",
+    encode: (value) => encoder.encode(text.encode(value)),
+    decode: (raw) => text.decode(decodeUtf8(raw)),
+    text,
   };
 }
 

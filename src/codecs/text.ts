@@ -20,11 +20,18 @@ import { decodeUtf8 } from "../core/utf8.ts";
  * ```
  */
 export function text(): Codec<string, Uint8Array> {
-  return { name: "text", contentType: "text/plain; charset=utf-8", extension: ".txt", encode, decode: decodeUtf8 };
+  return {
+    name: "text",
+    contentType: "text/plain; charset=utf-8",
+    extension: ".txt",
+    encode: (value) => new TextEncoder().encode(checked(value)),
+    decode: decodeUtf8,
+    text: { encode: checked, decode: (text) => text },
+  };
 }
 
-function encode(value: string): Uint8Array {
+function checked(value: string): string {
   if (typeof value !== "string") throw new TypeError("Cannot encode as text: not a string");
   if (!value.isWellFormed()) throw new TypeError("Cannot encode as text: UTF-8 has no lone surrogates");
-  return new TextEncoder().encode(value);
+  return value;
 }

@@ -84,6 +84,12 @@ export interface ListOptions extends PrefixOptions {
 /** Keys, one by one. */
 export type Keys = Iterable<string> | AsyncIterable<string>;
 
+/**
+ * What a watcher is told: that something may have changed, and whether it is going to be told of the next change. `false`:
+ * sight is lost, because a connection is down; `true` after it: sight is regained, and changes may have been missed.
+ */
+export type WatchListener = (isWatching: boolean) => void;
+
 /** What a backend can do; what it cannot do is refused with `unsupported`, never faked. */
 export interface Supports {
   /** Keys can be listed and counted. */
@@ -158,6 +164,15 @@ export interface Backend<Raw> {
   writable?(key: string, options?: Omit<WriteOptions, "condition">): Awaitable<WritableStream<Uint8Array>>;
   /** A token that changes exactly when an entry is written or removed; where `supports.revision`. */
   revision?(options?: CallOptions): Awaitable<string>;
+  /** The keys that may have been written or removed since this was the revision; `undefined` if it can no longer tell. */
+  changes?(since: string, options?: CallOptions): Awaitable<readonly string[] | undefined>;
+  /** The versions of all keys, as `read` tells them, without the values: what makes out who has changed. */
+  versions?(options?: PrefixOptions): Awaitable<Map<string, string>>;
+  /**
+   * Calls the listener soon after each change, whoever makes it, from now until the function that is the answer is called;
+   * many changes may be one call. The signal ends the opening alone, `close` ends the watch.
+   */
+  watch?(listener: WatchListener, options?: CallOptions): Awaitable<() => Awaitable<void>>;
   /** The same place for values of this format: a folder gives its files the right ending. */
   withFormat?(format: Format): Backend<Raw>;
   /** Lets go of files, sockets and timers; keeps the data. */

@@ -35,6 +35,16 @@ export interface Codec<V, Raw = Uint8Array> extends Format {
    * carry the bytes as they are.
    */
   readonly streams?: ByteStreams | undefined;
+  /** For a codec whose bytes are UTF-8: the same two functions without the bytes, for a place that keeps text. */
+  readonly text?: TextForm<V> | undefined;
+}
+
+/** A codec of bytes as one of text. */
+export interface TextForm<V> {
+  /** The value as text. */
+  encode(value: V): string;
+  /** The value again. */
+  decode(text: string): V;
 }
 
 /** A codec from bytes to bytes as streams. */

@@ -54,8 +54,8 @@ export function encoded<V, Raw>(
     };
     try {
       const value = codecs[at]!.decode(entry.value, key);
-      if (!isPending(value)) return { ...entry, value };
-      return value.then((value) => ({ ...entry, value }), isRefused);
+      if (!isPending(value)) return withValue(entry, value);
+      return value.then((value) => withValue(entry, value), isRefused);
     } catch (cause) {
       return isRefused(cause);
     }
@@ -95,8 +95,10 @@ export function encoded<V, Raw>(
     readMany: async (keys, options) => {
       const values = new Map<string, Entry<V>>();
       for (const [key, entry] of await inner.readMany!(keys, options)) {
-        const decoded = await decode(key, entry);
-        if (decoded) values.set(key, decoded);
+        const decoded = decode(key, entry);
+        // A promise for each would cost more than decoding a short value.
+        const value = isPending(decoded) ? await decoded : decoded;
+        if (value) values.set(key, value);
       }
       return values;
     },
@@ -121,17 +123,41 @@ export function encoded<V, Raw>(
       const stream = await inner.writable!(key, options);
       return encoding ? through(encoding, stream) : stream;
     },
-  }, ["remove", "list", "removeMany", "count", "clear", "touch", "prune", "revision", "close", ...hasToo]);
+  }, [
+    "remove",
+    "list",
+    "removeMany",
+    "count",
+    "clear",
+    "touch",
+    "prune",
+    "revision",
+    "changes",
+    "versions",
+    "watch",
+    "close",
+    ...hasToo,
+  ]);
 
   return Object.assign(outer, {
     // Also where the place has no such call: a value that is refused leaves the others unwritten.
     writeMany: async (entries: ReadonlyMap<string, V>, options?: WriteOptions) => {
       const raws = new Map<string, Raw>();
-      for (const [key, value] of entries) raws.set(key, await codec.encode(value, key));
+      for (const [key, value] of entries) {
+        const raw = codec.encode(value, key);
+        raws.set(key, isPending(raw) ? await raw : raw);
+      }
       if (inner.writeMany) await inner.writeMany(raws, options);
       else for (const [key, raw] of raws) await inner.write(key, raw, options);
     },
   });
+}
+
+/** The entry with another value; most have nothing else, and copying what is not there takes longer than decoding. */
+function withValue<V>(entry: Entry<unknown>, value: V): Entry<V> {
+  const { version, expiresAt, createdAt, metadata } = entry;
+  const isBare = version === undefined && expiresAt === undefined && createdAt === undefined && metadata === undefined;
+  return isBare ? { value } : { ...entry, value };
 }
 
 /** A stream that ends when the last byte has gone through the transform and arrived: `pipeTo` alone ends before that. */

@@ -12,7 +12,7 @@ import { type BackendMethod, layer } from "./layer.ts";
 export interface Call {
   /** The method called. */
   readonly method: BackendMethod;
-  /** What messages call it: `read`, `write`, `remove`, `clear`, `count`, `touch`, `prune`. */
+  /** What messages call it: `read`, `write`, `remove`, `clear`, `list`, `count`, `touch`, `prune`, `watch`. */
   readonly operation: string;
   /** The key, of a call with one. */
   readonly key: string | undefined;
@@ -39,6 +39,9 @@ const METHODS: ReadonlyMap<BackendMethod, readonly [operation: string, optionsAt
   ["has", ["read", 1]],
   ["readable", ["read", 1]],
   ["revision", ["read", 0]],
+  ["changes", ["list", 1]],
+  ["versions", ["list", 0]],
+  ["watch", ["watch", 1]],
   ["write", ["write", 2]],
   ["writeMany", ["write", 1]],
   ["writable", ["write", 1]],
@@ -68,7 +71,7 @@ export function intercept<V>(
       const call: Call = {
         method,
         operation,
-        key: typeof subject === "string" ? subject : undefined,
+        key: typeof subject === "string" && method !== "changes" ? subject : undefined,
         keys: Array.isArray(subject) ? subject : subject instanceof Map ? [...subject.keys()] : undefined,
         args,
         options,

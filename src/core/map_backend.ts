@@ -72,7 +72,7 @@ export class MapBackend<V> implements Backend<V> {
 
   remove(key: string, options?: RemoveOptions): boolean {
     if (this.#live(key) === undefined || !this.#holds(key, options?.condition)) return false;
-    this.#drop(key);
+    this.#remove(key);
     return true;
   }
 
@@ -86,7 +86,7 @@ export class MapBackend<V> implements Backend<V> {
   }
 
   clear(options?: PrefixOptions): void {
-    for (const key of this.list(options)) this.#drop(key);
+    for (const key of this.list(options)) this.#remove(key);
   }
 
   prune(): number {
@@ -99,6 +99,12 @@ export class MapBackend<V> implements Backend<V> {
     return `${this.#changes}`;
   }
 
+  versions(options?: PrefixOptions): Map<string, string> {
+    const versions = new Map<string, string>();
+    for (const key of this.list(options)) versions.set(key, this.#versionOf(key));
+    return versions;
+  }
+
   #live(key: string): V | undefined {
     const value = this.#map.get(key);
     if (this.#deadlines === undefined || value === undefined) return value;
@@ -108,11 +114,16 @@ export class MapBackend<V> implements Backend<V> {
     return undefined;
   }
 
+  #remove(key: string): void {
+    this.#drop(key);
+    this.#changes++;
+  }
+
+  // Expiry is no change: the entry was absent before.
   #drop(key: string): void {
     this.#map.delete(key);
     this.#deadlines?.delete(key);
     this.#versions?.delete(key);
-    this.#changes++;
   }
 
   #holds(key: string, condition?: Condition): boolean {

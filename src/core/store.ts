@@ -73,6 +73,16 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return this.#backend;
   }
 
+  /** The lifetime of entries that are written without one, in milliseconds; `Infinity`: they never expire. */
+  get ttl(): number {
+    return this.#ttl;
+  }
+
+  /** The clock that turns a `ttl` into a moment. */
+  get now(): Clock {
+    return this.#now;
+  }
+
   /** The value, or `undefined` if the key is absent. */
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async get(key: string, options?: CallOptions): Promise<V | undefined> {

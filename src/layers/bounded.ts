@@ -143,7 +143,7 @@ export function bounded<V>(inner: Backend<V>, options: BoundedOptions<V>): Backe
       });
     },
     withFormat: (format) => bounded(inner.withFormat!(format), options),
-  }, ["list", "count", "revision", "close"]);
+  }, ["list", "count", "revision", "changes", "versions", "watch", "close"]);
   // Derived from a read it would be a use.
   const has: Backend<V>["has"] = (key, options) => {
     return andThen(inner.has?.(key, options) ?? inner.read(key, options), (found) => !!found);

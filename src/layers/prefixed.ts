@@ -11,7 +11,8 @@ import { layer } from "../core/layer.ts";
 
 /**
  * A backend that sees only the keys that start with a prefix, and sees them without it. `clear`, counts and listings stay
- * within it. Where there is a `revision`, it is that of the whole store, so it also changes with keys elsewhere.
+ * within it. Where there is a `revision`, it is that of the whole store, so it also changes with keys elsewhere, and so a
+ * `watch` is told of them.
  *
  * @throws {TypeError} If the prefix is not a string, or has a lone surrogate.
  * @throws {RangeError} If the prefix alone is longer than a key may be.
@@ -68,11 +69,19 @@ export function prefixed<V>(inner: Backend<V>, prefix: string): Backend<V> {
     removeMany: (keys, options) => inner.removeMany!(keys.map((key) => prefix + key), options),
     has: (key, options) => inner.has!(prefix + key, options),
     count: (options) => inner.count!(within(options)),
+    changes: (since, options) =>
+      andThen(inner.changes!(since, options), (keys) => keys?.filter((key) => key.startsWith(prefix)).map(strip)),
+    versions: (options) =>
+      andThen(inner.versions!(within(options)), (found) => {
+        const versions = new Map<string, string>();
+        for (const [key, version] of found) versions.set(strip(key), version);
+        return versions;
+      }),
     clear: (options) => inner.clear!(within(options)),
     touch: (key, expiresAt, options) => inner.touch!(prefix + key, expiresAt, options),
     take: (key, options) => inner.take!(prefix + key, options),
     readable: (key, options) => inner.readable!(prefix + key, options),
     writable: (key, options) => inner.writable!(prefix + key, options),
     withFormat: (format) => prefixed(inner.withFormat!(format), prefix),
-  }, ["prune", "revision", "close"]);
+  }, ["prune", "revision", "watch", "close"]);
 }

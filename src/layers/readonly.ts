@@ -45,7 +45,20 @@ export function readonly<V>(inner: Backend<V>): Backend<V> {
   };
   const outer = layer<V, V>(inner, {
     withFormat: (format) => readonly(inner.withFormat!(format)),
-  }, ["read", "list", "readSync", "readMany", "has", "count", "readable", "revision", "close"]);
+  }, [
+    "read",
+    "list",
+    "readSync",
+    "readMany",
+    "has",
+    "count",
+    "readable",
+    "revision",
+    "changes",
+    "versions",
+    "watch",
+    "close",
+  ]);
   // Also those that the inner backend lacks: derived from others they might answer before they come to the refusal.
   return Object.assign(outer, refusals);
 }

@@ -163,7 +163,7 @@ export function tiered<V, Far extends Backend<V>>(
       });
     },
     withFormat: (format) => tiered(near.withFormat?.(format) ?? near, far.withFormat!(format), options),
-  }, ["list", "count", "readable", "revision"]);
+  }, ["list", "count", "readable", "revision", "changes", "versions", "watch"]);
 
   // These are there whatever the far tier has: derived from others they would ask the copies, or leave them behind.
   const always: Partial<Backend<V>> = {

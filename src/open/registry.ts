@@ -89,6 +89,8 @@ export class Registry {
   }
 }
 
+const redis: Opener = async (url) => (await import("../backends/redis.ts")).redisFromUrl(url);
+
 /** The backends of this package; each is loaded when it is opened. */
 export const registry: Registry = Registry.empty
   .with(
@@ -126,6 +128,9 @@ export const registry: Registry = Registry.empty
     async (url) => (await import("../backends/sqlite.ts")).sqliteFromUrl(url),
     { location: "file" },
   )
+  .with("redis", redis)
+  .with("rediss", redis)
+  .with("redis+unix", redis, { location: "path" })
   .with(
     "s3",
     async (url) => (await import("../backends/s3.ts")).s3FromUrl(url),

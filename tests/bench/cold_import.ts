@@ -19,6 +19,7 @@ const SOURCES: Readonly<Record<string, readonly string[]>> = {
   "Store and memory": ["core/store", "backends/memory"],
   "Store and lru": ["core/store", "backends/lru"],
   "Store and disk": ["core/store", "backends/disk"],
+  "Store and redis": ["core/store", "backends/redis"],
   "Store and sqlite": ["core/store", "backends/sqlite"],
   "open": ["open/open"],
 };

@@ -161,7 +161,7 @@ describe("open() refuses", () => {
   const wrong: Readonly<Record<string, [place: unknown, message: string, options?: OpenOptions<unknown>]>> = {
     "an unknown scheme and lists the known ones (PS-02, CT-01)": [
       "pickle:x",
-      '"pickle:": the known schemes are disk, dummy, file, lru, memory, none, s3, sieve, sqlite',
+      '"pickle:": the known schemes are disk, dummy, file, lru, memory, none, redis, redis+unix, rediss, s3, sieve, sqlite',
     ],
     "an unknown backend of plain data": [{ backend: "pickle" }, "the known schemes are disk"],
     "a name of every object": [{ backend: "constructor" }, "the known schemes are disk"],
@@ -203,13 +203,13 @@ describe("open() refuses", () => {
 
   test("without quoting a password", async () => {
     const places: unknown[] = [
-      "redis://user:hunter2@host",
+      "redis://user:hunter2@host/database",
       "no url user:hunter2@host",
       "redis://user:hunter2@host:port",
       "lru://user:hunter2@host",
       "memory://user:hunter2@host/?ttl=x",
       "memory:?hunter2=1&ttl=hunter2",
-      { backend: "redis", arguments: { url: "hunter2" } },
+      { backend: "redis", arguments: { db: "hunter2" } },
       { backend: "lru", arguments: { maxEntries: "hunter2" } },
     ];
     for (const place of places) {

@@ -45,6 +45,7 @@ export type StatementName =
   | "pruneRange"
   | "hasRevision"
   | "revision"
+  | "versions"
   | "uncount";
 
 /** The columns as {@linkcode SHAPE_OF} tells them; a table that differs is somebody else's. */
@@ -71,9 +72,11 @@ export function schemaOf(table: string): Schema {
     VALUES (?1, ?2, ?3, ?4, coalesce(?5, x''))
     ON CONFLICT (key) DO UPDATE SET expires_at = ?2, version = ?3, created_at = ?4, value = excluded.value`;
   const live = (now: string) => `(expires_at IS NULL OR expires_at > ${now})`;
-  // A key with NUL is cut off there when it is read as text. As the lower bound of an index NULL would match nothing.
+  // A key with NUL is cut off there when it is read as text.
+  const wholeKey = "key, iif(instr(CAST(key AS BLOB), x'00'), CAST(key AS BLOB), NULL) AS bytes";
+  // As the lower bound of an index NULL would match nothing.
   const page = (condition: string) =>
-    `SELECT key, iif(instr(CAST(key AS BLOB), x'00'), CAST(key AS BLOB), NULL) AS bytes FROM ${t}
+    `SELECT ${wholeKey} FROM ${t}
       WHERE key >= max(?1, ifnull(?2, '')) AND key IS NOT ?2 AND key < ?3 ${condition} ORDER BY key LIMIT ?4`;
   const expired = `SELECT rowid FROM ${t} WHERE expires_at <= ?1`;
   return {
@@ -121,6 +124,7 @@ export function schemaOf(table: string): Schema {
         `${revisionTable}_DELETE`.replaceAll("'", "''")
       }' COLLATE NOCASE`,
       revision: `SELECT revision FROM ${r}`,
+      versions: `SELECT ${wholeKey}, version FROM ${t} WHERE key >= ?2 AND key < ?3 AND ${live("?1")}`,
       uncount: `UPDATE ${r} SET revision = revision - ?1`,
     },
   };

@@ -105,7 +105,7 @@ export class SqliteBackend implements ByteBackend {
         const rows = open.statement("hasExpired").get(now)
           ? open.statement("livePage").all(from, last, to, size, now)
           : open.statement("page").all(from, last, to, size);
-        return rows.map(({ key, bytes }) => bytes ? decoder.decode(bytes as Uint8Array) : key as string);
+        return rows.map(keyOf);
       });
       yield* keys;
       if (keys.length < size) return;
@@ -202,6 +202,13 @@ export class SqliteBackend implements ByteBackend {
     return this.#use("read", undefined, (open) => `${open.statement("revision").get()!["revision"]}`);
   }
 
+  versions({ prefix }: PrefixOptions = {}): Map<string, string> {
+    return this.#use("list", undefined, (open) => {
+      const rows = open.statement("versions").all(this.now(), ...keyRange(prefix));
+      return new Map(rows.map((row) => [keyOf(row), `${row["version"]}`]));
+    });
+  }
+
   close(): void {
     this.#isClosed = true;
     const connection = this.#connection;
@@ -277,6 +284,10 @@ export class SqliteBackend implements ByteBackend {
       return changes;
     });
   }
+}
+
+function keyOf({ key, bytes }: SqliteRow): string {
+  return bytes ? decoder.decode(bytes as Uint8Array) : key as string;
 }
 
 // Any store on the file may have asked for a revision, now or years ago.

@@ -30,6 +30,11 @@ export interface StoreSubject {
   readonly values?: readonly unknown[];
   /** Whether a key is one that the place declares not to take; it must then be refused with `invalid-key`. @default {none} */
   refusesKey?(key: string): boolean;
+  /**
+   * Whether a version tells contents apart, value and lifetime, and not also two writes of the same: a place that has
+   * room for a digest only. @default {false}
+   */
+  readonly versionsTellContents?: boolean;
 }
 
 /** A place where entries live, and connections to it. */

@@ -1,11 +1,16 @@
 /**
- * Laws of the revision: it moves exactly when an entry is written or removed.
+ * Laws of the revision: it moves exactly when an entry is written or removed. And of what goes with it, where a backend
+ * has it: the versions of all keys, and watches.
  *
  * @module
  */
 
-import { expectEqual } from "../expect.ts";
+import type { Store } from "../../core/store.ts";
+import { expect, expectEqual, expectRejection } from "../expect.ts";
 import { law, type StoreLaw } from "./law.ts";
+
+/** How long a watch may take to tell of a change, in milliseconds. */
+const PATIENCE = 10_000;
 
 /** Laws of the revision. */
 export const revisionLaws: readonly StoreLaw[] = [
@@ -17,10 +22,13 @@ export const revisionLaws: readonly StoreLaw[] = [
       ["add", () => store.add("new", value(0))],
       ["setMany", () => store.setMany([["a", value(0)], ["b", value(1)]])],
       ["update", () => store.update("key", () => value(2))],
+      ...store.backend.supports.ttl ? [["touch", () => store.touch("key", 60_000)]] as const : [],
       ["delete", () => store.delete("a")],
       ["take", () => store.take("b")],
       ["deleteMany", () => store.deleteMany(["new", "absent"])],
       ["a write through another store", () => other.set("key", value(0))],
+      ["clear of a part", () => store.clear({ prefix: "ke" })],
+      ["a write after it", () => store.set("key", value(0))],
       ["clear", () => store.clear()],
     ];
     const seen = new Set([await store.revision()]);
@@ -31,7 +39,7 @@ export const revisionLaws: readonly StoreLaw[] = [
       expectEqual(seen.add(revision).size, index + 2, `different revisions after ${title}`);
     }
   }, ["revision", "list"]),
-  law("the revision stays with everything else (DD-32, DD-44)", async ({ store, open, value, advance }) => {
+  law("the revision stays with everything else (DD-32, DD-43, DD-44)", async ({ store, open, value, advance }) => {
     await store.set("key", value(0));
     const before = await store.revision();
     const other = await open();
@@ -44,11 +52,116 @@ export const revisionLaws: readonly StoreLaw[] = [
     expectEqual(await store.delete("absent"), false, "delete");
     expectEqual(await store.deleteMany(["absent"]), 0, "deleteMany");
     expectEqual(await store.take("absent"), undefined, "take");
+    expectEqual(await store.touch("absent", Infinity), false, "touch");
     await store.getOrInsert("key", value(1));
     await store.setMany([]);
     await store.clear({ prefix: "nobody" });
     if (store.backend.supports.swap) await store.replace("key", value(1), { version: "of another entry" });
+    const signal = AbortSignal.abort("enough");
+    await expectRejection(() => store.set("key", value(1), { signal }), (error) => error === "enough", "an abort");
     await advance(1);
     expectEqual(await store.revision(), before, "the revision");
   }, ["revision", "list"]),
+  law("the revision stays when an entry expires, and when it is dropped", async ({ store, value, advance }) => {
+    await store.set("lasting", value(0));
+    await store.setMany([["a", value(0)], ["b", value(1)], ["c", value(2)]], { ttl: 50 });
+    const before = await store.revision();
+    await advance(60);
+    expectEqual(await store.revision(), before, "the revision after expiry");
+    expectEqual(await store.get("a"), undefined, "an expired entry");
+    expectEqual(await store.delete("b"), false, "removing an expired entry");
+    expectEqual(await store.size, 1, "the size");
+    await Array.fromAsync(store);
+    await store.prune();
+    expectEqual(await store.revision(), before, "the revision after all calls that may drop what has expired");
+  }, ["revision", "ttl", "list"]),
+  law("a revision is never ahead of the values (DD-34)", async ({ store, open, value }) => {
+    const other = await open();
+    const seen: [revision: string, values: Map<string, unknown>][] = [];
+    let isDone = false;
+    const read = async () => {
+      while (!isDone) seen.push([await other.revision(), await other.getMany(["a", "b"])]);
+    };
+    const reading = read();
+    for (let index = 0; index < 40; index++) {
+      if (index % 2) await store.setMany([["a", value(index)], ["b", value(index + 1)]]);
+      else await store.set("a", value(index));
+    }
+    isDone = true;
+    await reading;
+    const revision = await other.revision();
+    const values = await other.getMany(["a", "b"]);
+    for (const [then, known] of seen) {
+      if (then === revision) expectEqual(known, values, "what was read at the last one");
+    }
+  }, ["revision"]),
+  law("versions are those of the entries, and change with them", async ({ store, value, advance }) => {
+    if (!store.backend.versions) return;
+    const told = async (prefix?: string) => new Map(await store.backend.versions!({ prefix }));
+    const known = async () => {
+      const versions = new Map<string, string | undefined>();
+      for await (const key of store.keys()) versions.set(key, (await store.entry(key))!.version);
+      return versions;
+    };
+    expectEqual(await told(), new Map(), "versions of nothing");
+    await store.setMany([["a", value(0)], ["b\0c", value(1)], ["ä☃😀", value(2)]]);
+    if (store.backend.supports.ttl) await store.set("gone", value(3), { ttl: 50 });
+    await advance(60);
+    const sorted = (versions: Map<string, unknown>) => new Map([...versions].sort(([a], [b]) => a < b ? -1 : 1));
+    const before = await told();
+    expectEqual(sorted(before), sorted(await known()), "versions");
+    expectEqual([...(await told("b")).keys()], ["b\0c"], "keys with versions and a prefix");
+    await store.set("a", value(3));
+    await store.delete("b\0c");
+    await store.set("b\0c", value(4));
+    const after = await told();
+    expect(after.get("a") !== before.get("a"), "the version must change with a write");
+    expect(after.get("b\0c") !== before.get("b\0c"), "the version must change with a removal and a write");
+    expectEqual(after.get("ä☃😀"), before.get("ä☃😀"), "the version of what was not touched");
+  }, ["list", "swap"]),
+  law("a watch tells of every change until it is stopped (DD-61)", async ({ store, open, value }) => {
+    if (!store.backend.watch) return;
+    const watcher = await open();
+    const other = await open();
+    const watch = async (to: Store<unknown>) => {
+      let calls = 0;
+      let told = () => {};
+      const stop = await to.backend.watch!((isWatching) => {
+        if (isWatching) calls++;
+        told();
+      });
+      return { stop, calls: () => calls, next: () => new Promise<void>((resolve) => told = resolve) };
+    };
+    const { stop, next, calls } = await watch(watcher);
+    const changes: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["set", () => other.set("a", value(0))],
+      ["set again", () => other.set("a", value(1))],
+      ["setMany", () => other.setMany([["a", value(2)], ["b", value(3)], ["c/d", value(0)]])],
+      ["delete", () => other.delete("b")],
+      ["clear", () => other.clear()],
+      ["a write by the watcher itself", () => watcher.set("a", value(0))],
+    ];
+    for (const [title, change] of changes) {
+      // A call that is late for the change before may come first: it is the number of changes that cannot be told late.
+      const call = next();
+      await change();
+      await inTime(call, `a watch must be told of ${title}`);
+    }
+    await stop();
+    const before = calls();
+    const second = await watch(other);
+    const call = second.next();
+    await other.set("b", value(1));
+    await inTime(call, "a second watch must be told");
+    expectEqual(calls(), before, "calls of a watch that was stopped");
+    await second.stop();
+  }, ["revision", "list"]),
 ];
+
+async function inTime(call: Promise<void>, message: string): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), PATIENCE));
+  const isInTime = await Promise.race([call.then(() => true), late]);
+  clearTimeout(timer);
+  expect(isInTime, message);
+}

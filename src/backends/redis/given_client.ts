@@ -1,0 +1,43 @@
+/**
+ * A client that the program has already, by the one method that it sends any command with.
+ *
+ * @module
+ */
+
+import type { Connect } from "./connection.ts";
+import type { Command } from "./wire.ts";
+
+/** A client of node-redis: `createClient()`. */
+export interface NodeRedisLike {
+  /** Sends a command. */
+  sendCommand(command: string[]): Promise<unknown>;
+}
+
+/** A client of ioredis: `new Redis()`. */
+export interface IoredisLike {
+  /** Sends a command. */
+  call(name: string, ...args: string[]): Promise<unknown>;
+}
+
+/** A client of Bun: `new RedisClient()`. */
+export interface BunRedisLike {
+  /** Sends a command. */
+  send(name: string, args: string[]): Promise<unknown>;
+}
+
+/** A client of one of these kinds. It answers strings as text, and it is not closed with the store. */
+export type RedisClientLike = NodeRedisLike | IoredisLike | BunRedisLike;
+
+/** The client as a connection that is there already, or `undefined` if it is none. */
+export function givenClient(client: RedisClientLike): Connect | undefined {
+  const run = sender(client);
+  return run && (() => Promise.resolve({ run, close: () => {} }));
+}
+
+function sender(client: Partial<NodeRedisLike & IoredisLike & BunRedisLike>) {
+  // ioredis has a sendCommand() too, which takes something else.
+  if (typeof client?.call === "function") return ([name = "", ...args]: Command) => client.call!(name, ...args);
+  if (typeof client?.sendCommand === "function") return (command: Command) => client.sendCommand!([...command]);
+  if (typeof client?.send === "function") return ([name = "", ...args]: Command) => client.send!(name, args);
+  return undefined;
+}

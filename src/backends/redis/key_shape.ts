@@ -1,0 +1,43 @@
+/**
+ * One Redis key per entry, under a prefix; lifetimes are those of Redis.
+ *
+ * @module
+ */
+
+import { BUMP, KEY_PRELUDE, NO_BUMP } from "./scripts.ts";
+import { counterOf, patternOf, type Shape } from "./shape.ts";
+import type { Command } from "./wire.ts";
+
+/** Entries as keys under the prefix. */
+export function keyShape(prefix: string, revision: boolean): Shape {
+  const counter = counterOf(prefix);
+  const prelude = (revision ? BUMP : NO_BUMP) + KEY_PRELUDE;
+  const named = (keys: readonly string[]) => keys.map((key) => prefix + key);
+  const until = (expiresAt: number | undefined) => expiresAt === undefined ? [] : ["PXAT", `${expiresAt}`];
+  const reading: Shape = {
+    counter,
+    keepsLifetimes: false,
+    hidesTypes: true,
+    call: (keys, args) => ({ prelude, keys: [...named(keys), ...(revision ? [counter] : [])], args }),
+    get: (key) => ["GET", prefix + key],
+    getMany: (keys) => ["MGET", ...named(keys)],
+    has: (keys) => ["EXISTS", ...named(keys)],
+    types: (keys) => named(keys).map((name): Command => ["TYPE", name]),
+    page: (cursor, inner, size) => ["SCAN", cursor, "MATCH", patternOf(prefix + inner), "COUNT", size],
+    keyOf: (name) => name.slice(prefix.length),
+  };
+  if (revision) return reading;
+  return {
+    ...reading,
+    set: (key, text, expiresAt) => ["SET", prefix + key, text, ...until(expiresAt)],
+    setMany: (texts, expiresAt) => {
+      if (expiresAt !== undefined) return undefined;
+      const command = ["MSET"];
+      for (const [key, text] of texts) command.push(prefix + key, text);
+      return command;
+    },
+    add: (key, text, expiresAt) => ["SET", prefix + key, text, "NX", ...until(expiresAt)],
+    remove: (keys) => ["UNLINK", ...named(keys)],
+    touch: (key, expiresAt) => expiresAt === undefined ? undefined : ["PEXPIREAT", prefix + key, `${expiresAt}`],
+  };
+}

@@ -1,0 +1,135 @@
+/** Durable maps of several processes on one store. */
+
+import { test } from "node:test";
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { sqlite } from "../../src/backends/sqlite.ts";
+import { DurableMap } from "../../src/cache/durable_map.ts";
+import { Store } from "../../src/core/store.ts";
+import { openPlace } from "../support/durable_place.ts";
+import { type Deed, DurableProcess } from "../support/durable_process.ts";
+import { redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
+import { inTemporaryFolder } from "../support/runtime.ts";
+
+/**
+ * What two processes see of each other: one asks before each read, the other one when it is told to. A reload of one changed
+ * key takes these calls.
+ */
+async function seeEachOther(place: string, reload: Deed["calls"]): Promise<void> {
+  const [writer, manual] = await Promise.all([DurableProcess.start(place, true), DurableProcess.start(place, false)]);
+  try {
+    assertEquals(await writer.do("set", "color", "red"), { calls: { write: 1 } });
+    assertEquals(await manual.do("get", "color"), { calls: {} });
+    assertEquals(await manual.do("sync"), { calls: reload });
+    assertEquals(await manual.do("get", "color"), { value: "red", calls: {} });
+
+    await manual.do("set", "color", "blue");
+    assertEquals(await manual.do("peek", "color"), { value: "blue", calls: {} });
+    assertEquals(await writer.do("get", "color"), { value: "blue", calls: reload });
+    assertEquals(await writer.do("get", "color"), { value: "blue", calls: { revision: 1 } });
+
+    assertEquals(await writer.do("delete", "color"), { value: true, calls: { remove: 1 } });
+    // Nothing was deleted, so nothing has moved.
+    await manual.do("sync");
+    assertEquals((await manual.do("delete", "color")).value, false);
+    assertEquals((await manual.do("sync")).calls, { revision: 1 });
+
+    await Promise.all([writer.do("count", 100), manual.do("count", 100)]);
+    assertEquals((await writer.do("get", "count")).value, 200);
+    await manual.do("sync");
+    assertEquals((await manual.do("peek", "count")).value, 200);
+  } finally {
+    await Promise.all([writer.stop(), manual.stop()]);
+  }
+}
+
+test("two processes on one SQLite file see each other with the next read: DD-20, DD-21, DD-61", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = join(folder, "settings.db");
+    await seeEachOther(`sqlite:${file}`, { revision: 1, versions: 1, readMany: 1, keys: 1 });
+    const store = new Store<unknown>(sqlite(file));
+    assertEquals(await Array.fromAsync(store), [["count", 200]]);
+    await store.close();
+  });
+});
+
+test("one change of ten thousand keys in an SQLite file is one value to read for the other process", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = join(folder, "settings.db");
+    const store = new Store<unknown>(sqlite(file, { revision: true }));
+    await store.setMany(Array.from({ length: 10_000 }, (_, index) => [`key ${index}`, { index }]));
+    const reader = await DurableProcess.start(`sqlite:${file}`, true);
+    try {
+      assertEquals((await reader.do("size")).value, 10_000);
+      await store.set("key 77", "new");
+      const calls = { revision: 1, versions: 1, readMany: 1, keys: 1 };
+      assertEquals(await reader.do("get", "key 77"), { value: "new", calls });
+    } finally {
+      await reader.stop();
+      await store.close();
+    }
+  });
+});
+
+const skip = redisServerIsMissing() ?? false;
+
+test(
+  "two processes on one Redis see each other with the next read, also after it was killed: DD-20, DD-21, DD-30…DD-34",
+  {
+    skip,
+  },
+  async () => {
+    const server = await startRedisServer();
+    const place = `redis:${server.port}`;
+    try {
+      await seeEachOther(place, { revision: 1, list: 1, readMany: 1, keys: 1 });
+      const [asking, manual] = await Promise.all([
+        DurableProcess.start(place, true),
+        DurableProcess.start(place, false),
+      ]);
+      try {
+        await manual.do("set", "color", "green");
+        assertEquals((await asking.do("get", "color")).value, "green");
+        await server.kill();
+        // What is read is what was known; what is written is refused.
+        assertEquals((await asking.do("get", "color")).value, "green");
+        assertEquals((await asking.do("stale")).value, true);
+        assertEquals((await manual.do("get", "color")).value, "green");
+        assertMatch((await manual.do("set", "color", "gray")).error!, /unavailable|timeout/);
+        assertMatch((await manual.do("sync")).error!, /unavailable|timeout/);
+        await server.start();
+        await manual.do("set", "color", "black");
+        for (let left = 100; left > 0 && (await asking.do("get", "color")).value !== "black"; left--);
+        assertEquals([(await asking.do("peek", "color")).value, (await asking.do("stale")).value], ["black", false]);
+      } finally {
+        await Promise.all([asking.stop(), manual.stop()]);
+      }
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
+test("a read that asks Redis is one command, and a thousand at once are one", { skip }, async () => {
+  const server = await startRedisServer();
+  const map = await DurableMap.open(new Store<number>(await openPlace(`redis:${server.port}`)));
+  try {
+    await map.set("a", 1);
+    await map.get("a");
+    const commands = async () =>
+      Number(/total_commands_processed:(\d+)/.exec(`${await server.cli("INFO", "stats")}`)![1]);
+    const cost = async (act: () => Promise<unknown>) => {
+      const before = await commands();
+      await act();
+      // The INFO before was counted after it was answered.
+      return await commands() - before - 1;
+    };
+    assertEquals(await cost(() => map.get("a")), 1);
+    assertEquals(await cost(() => Promise.all(Array.from({ length: 1000 }, () => map.get("a")))), 1);
+    assertEquals(await cost(() => map.getMany(["a", "b"])), 1);
+    assertEquals(map.snapshot.get("a"), 1);
+  } finally {
+    await map.close();
+    await server.stop();
+  }
+});
