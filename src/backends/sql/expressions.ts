@@ -109,15 +109,14 @@ export class Expressions {
 
   /** The entry's version as text. */
   version(): string {
-    const { versioning, value, columns } = this.place;
+    const { versioning, value, columns, expiry } = this.place;
     if (versioning === "transaction") return "xmin::text || ctid::text";
     if (typeof versioning === "object") return `CAST(${quote(versioning.column)} AS TEXT)`;
-    const parts = value ? [value.name] : columns.map(({ name }) => name);
+    // A lifetime is part of an entry.
+    const own = [value?.name, expiry?.name].filter((name) => name !== undefined);
+    const parts = value ? own : columns.map(({ name }) => name);
     if (!this.isPostgres) return parts.map((name) => `quote(${quote(name)})`).join(" || ',' || ");
-    const whole = value?.type === "bytes"
-      ? quote(value.name)
-      : `convert_to(ROW(${parts.map(quote).join(", ")})::text, 'UTF8')`;
-    return `encode(sha256(${whole}), 'hex')`;
+    return `encode(sha256(convert_to(ROW(${parts.map(quote).join(", ")})::text, 'UTF8')), 'hex')`;
   }
 
   /** A version that no other write has. */

@@ -49,6 +49,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
   readonly supports: Supports;
   readonly maxKeyBytes: number | undefined;
   readonly now: Clock;
+  readonly versions?: (options?: PrefixOptions) => Promise<Map<string, string>>;
   readonly #options: SqlBackendOptions<Raw>;
   #statements: Promise<Statements> | undefined;
   #isClosed = false;
@@ -68,6 +69,10 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     // What fits into an index of Postgres.
     this.maxKeyBytes = options.client.dialect === "postgres" ? 2600 : undefined;
     this.#options = options;
+    // Where the value is the version, telling it would be telling all values.
+    if (options.client.dialect === "postgres" || options.versionColumn !== undefined) {
+      this.versions = (range = {}) => this.#versions(range);
+    }
   }
 
   read(key: string, options?: ReadOptions): Promise<Entry<Raw> | undefined> {
@@ -200,6 +205,14 @@ export class SqlBackend<Raw> implements Backend<Raw> {
   revision(options?: CallOptions): Promise<string> {
     return this.#use("read", undefined, options, async (statements) => {
       return `${(await this.#run([statements.revision()])).rows[0]?.["n"] ?? 0}`;
+    });
+  }
+
+  #versions(range: PrefixOptions): Promise<Map<string, string>> {
+    return this.#use("list", undefined, range, async (statements) => {
+      const statement = statements.versions(this.now(), range);
+      const rows = statement ? (await this.#run([statement])).rows : [];
+      return new Map(rows.map(({ k, n }) => [k as string, `${n}`]));
     });
   }
 

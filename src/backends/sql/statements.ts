@@ -165,6 +165,16 @@ export class Statements extends Expressions {
     return draft.statement(`${text} LIMIT ${draft.bind(limit, "int")}`, true);
   }
 
+  /** The versions of all live keys; `undefined` if no key can be meant. */
+  versions(now: number, range: KeyRequest): SqlStatement | undefined {
+    const draft = new Draft(this.place.dialect);
+    const inRange = this.inRange(draft, "", range);
+    if (inRange === undefined) return undefined;
+    const where = this.where(draft, "", inRange, this.isLive(draft, "", now));
+    const fields = `${quote(this.place.key)} AS "k", ${this.version()} AS "n"`;
+    return draft.statement(`SELECT ${fields} FROM ${this.place.target} WHERE ${where}`, true);
+  }
+
   count(now: number, range: KeyRequest): SqlStatement | undefined {
     const draft = new Draft(this.place.dialect);
     const inRange = this.inRange(draft, "", range);
