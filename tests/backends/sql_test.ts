@@ -15,6 +15,7 @@ import {
 import { toSqlClient } from "../../src/backends/sql/to_sql_client.ts";
 import { bytes } from "../../src/codecs/bytes.ts";
 import { text } from "../../src/codecs/text.ts";
+import { DurableMap } from "../../src/cache/durable_map.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError, type StoreErrorCode } from "../../src/core/store_error.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
@@ -446,6 +447,47 @@ describe("sql revision", () => {
       seen.add(revision);
     }
     assertEquals(await Array.fromAsync(store), [["a", 1], ["b", 3]]);
+  });
+});
+
+describe("sql under a durable map", () => {
+  test("one change of ten thousand keys is one question and one value (DD-08, DD-20)", async () => {
+    const db = database();
+    const options = { table: "flags", create: true, revision: true } as const;
+    const writer = new Store<number>(sql(db, options));
+    await writer.setMany(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, index]));
+    const client = counted(db);
+    const map = await DurableMap.open(new Store<number>(sql(client, options)));
+    assertEquals([await map.get("key5"), await map.size], [5, 10_000]);
+    client.texts.length = 0;
+    assertEquals(await map.get("key5"), 5);
+    assertEquals(client.texts.length, 1);
+    await writer.set("key5", 6);
+    client.texts.length = 0;
+    assertEquals([await map.get("key5"), await map.get("key6")], [6, 6]);
+    const reads = client.texts.filter((text) => /"value" AS "v"/.test(text));
+    assertEquals(reads.length, 1, reads.join("\n"));
+    assert(/json_each/.test(reads[0]!), "it must ask for some keys alone");
+    await map.set("own", 1);
+    assertEquals([map.snapshot.get("own"), await writer.get("own")], [1, 1]);
+    await map.close();
+  });
+
+  test("whole rows are its values (DD-40, DD-45)", async () => {
+    const db = database(
+      "CREATE TABLE flags (name TEXT PRIMARY KEY, enabled INT)",
+      "INSERT INTO flags VALUES ('beta', 1)",
+      "CREATE TABLE flags_revision (name TEXT PRIMARY KEY, revision INT)",
+    );
+    const rows = sql(db, { table: "flags", keyColumn: "name", rows: true, revision: true });
+    const map = await DurableMap.open(new Store<SqlRow>(rows));
+    assertEquals(await map.get("beta"), { name: "beta", enabled: 1 });
+    await map.update("beta", (row) => ({ ...row, enabled: 0 }));
+    assertEquals(query(db, "SELECT * FROM flags"), [{ name: "beta", enabled: 0 }]);
+    // Who writes past the store counts up what is there.
+    db.exec("UPDATE flags SET enabled = 5; UPDATE flags_revision SET revision = revision + 1");
+    assertEquals((await map.get("beta"))?.["enabled"], 5);
+    await map.close();
   });
 });
 
