@@ -65,8 +65,8 @@ async function bundle(code: string): Promise<Size> {
     platform: "neutral",
     target: "es2022",
     mainFields: ["module", "main"],
-    // Like the runtime's own modules the client is loaded by the first connection, and it cannot be bundled without them.
-    external: ["node:*", "bun:*", "@redis/client"],
+    // Like the runtime's own modules the clients are loaded by the first connection, and they cannot be bundled without them.
+    external: ["node:*", "bun:*", "@redis/client", "postgres"],
     // Chunks keep apart what is loaded later.
     splitting: true,
     outdir: "out",
