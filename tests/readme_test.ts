@@ -10,10 +10,12 @@ import { none } from "../src/backends/none.ts";
 import { redis } from "../src/backends/redis.ts";
 import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
+import { sql } from "../src/backends/sql.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
 import type { Supports } from "../src/core/backend.ts";
 import { Store } from "../src/core/store.ts";
 
+const database = { dialect: "sqlite", run: () => ({ rows: [], changes: 0 }), batch: () => [] } as const;
 const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" };
 const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`memory()`, `new Map()`": memory(),
@@ -26,6 +28,8 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`s3({ bucket, … })`": s3({ bucket: "bucket", credentials }),
   "`redis(url)`": redis("redis://host"),
   "`redis(url, { revision: true })`": redis("redis://host", { prefix: "a:", revision: true }),
+  "`sql(client, { table })`": sql(database, { table: "t" }),
+  "`sql(client, { table, create: true, revision: true })`": sql(database, { table: "t", create: true, revision: true }),
 };
 
 test("the table of stores in the README says what backends support", () => {

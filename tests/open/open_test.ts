@@ -161,7 +161,7 @@ describe("open() refuses", () => {
   const wrong: Readonly<Record<string, [place: unknown, message: string, options?: OpenOptions<unknown>]>> = {
     "an unknown scheme and lists the known ones (PS-02, CT-01)": [
       "pickle:x",
-      '"pickle:": the known schemes are disk, dummy, file, lru, memory, none, redis, redis+unix, rediss, s3, sieve, sqlite',
+      '"pickle:": the known schemes are disk, dummy, file, lru, memory, none, postgres, postgresql, redis, redis+unix, rediss, s3, sieve, sqlite',
     ],
     "an unknown backend of plain data": [{ backend: "pickle" }, "the known schemes are disk"],
     "a name of every object": [{ backend: "constructor" }, "the known schemes are disk"],
