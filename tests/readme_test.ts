@@ -29,7 +29,7 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`redis(url)`": redis("redis://host"),
   "`redis(url, { revision: true })`": redis("redis://host", { prefix: "a:", revision: true }),
   "`sql(client, { table })`": sql(database, { table: "t" }),
-  "`sql(client, { table, create: true, revision: true })`": sql(database, { table: "t", create: true, revision: true }),
+  "`sql(client, { create: true, … })`": sql(database, { table: "t", create: true }),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -55,7 +55,10 @@ describe("sql on Postgres", { skip }, () => {
 
   test("names, keys and values are never statements, whatever they look like", async () => {
     server.query("CREATE TABLE bystander (a int)");
-    for (const db of [client, pool]) {
+    const single = new pg.Client({ connectionString: server.url });
+    await single.connect();
+    const camels = postgres(server.url, { max: 1, onnotice: () => {}, transform: postgres.camel });
+    for (const db of [client, pool, single, camels]) {
       const store = new Store<unknown>(sql(db, {
         table: `t${HOSTILE}`.slice(0, 40),
         keyColumn: `k${HOSTILE}`,
@@ -67,13 +70,17 @@ describe("sql on Postgres", { skip }, () => {
         revision: true,
       }));
       const keys = [HOSTILE, "{", "}", "\\", '"', ",", "NULL", "null", "", " ", "%", "_"];
-      await store.setMany(keys.map((key) => [key, HOSTILE]), { ttl: 1000 });
+      await store.setMany(keys.map((key) => [key, HOSTILE]), { ttl: 60_000 });
       assertEquals((await store.getMany(keys)).size, keys.length);
       assertEquals(await store.get(HOSTILE), HOSTILE);
       assertEquals(await Array.fromAsync(store.keys({ prefix: "%" })), ["%"]);
+      const { expiresAt } = (await store.entry(HOSTILE))!;
+      assert(expiresAt! > Date.now(), `${expiresAt}`);
       assertEquals(await store.deleteMany(keys), keys.length);
     }
     assertEquals(server.query("SELECT count(*) FROM bystander"), "0");
+    await single.end();
+    await camels.end();
   });
 
   test("what others wrote is read, columns of text and JSON get text, and what they cannot keep is refused", async () => {

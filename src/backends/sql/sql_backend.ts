@@ -131,7 +131,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const batch = this.#pages(keys).map((page) => statements.read(page, now, details));
       const found = new Map<string, Entry<Raw>>();
       for (const { rows } of await this.#runAll(batch)) {
-        for (const row of rows) found.set(this.#options.values.keyOf(row, statements.place), this.#entry(row, details));
+        for (const row of rows) found.set(this.#options.values.keyOf(row), this.#entry(row, details));
       }
       return found;
     });

@@ -205,6 +205,7 @@ export class Statements extends Expressions {
     } else {
       const own = [expiry?.name, typeof versioning === "object" ? versioning.column : undefined];
       fields.push(...columns.filter(({ name }) => !own.includes(name)).map(({ name }) => quote(name)));
+      if (withKey) fields.push(`${quote(key)} AS "${KEY}"`);
     }
     if (details && expiry) fields.push(`${this.milliseconds()} AS "${EXPIRES}"`);
     if (details) fields.push(`${this.version()} AS "${VERSION}"`);
@@ -256,7 +257,9 @@ export class Statements extends Expressions {
   }
 }
 
+/** What the key of a whole row is called in answers; like the others it is a name that a client leaves alone that makes camels. */
+export const KEY = "everymapkey";
 /** What the moment of expiry is called in answers. */
-export const EXPIRES = "everymap_expires_at";
+export const EXPIRES = "everymapexpires";
 /** What the version is called in answers. */
-export const VERSION = "everymap_version";
+export const VERSION = "everymapversion";

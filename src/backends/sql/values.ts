@@ -5,22 +5,22 @@
  */
 
 import { StoreError } from "../../core/store_error.ts";
-import type { Place } from "./place.ts";
 import { nameable, type Rows, type SqlRow } from "./rows.ts";
 import type { SqlDialect } from "./sql_client.ts";
-import { EXPIRES, type Statements, VERSION } from "./statements.ts";
+import { EXPIRES, KEY, type Statements, VERSION } from "./statements.ts";
 
 /** Values of one kind on their way in and out. */
 export interface Values<Raw> {
   /** What the row holds. */
   toRaw(row: Readonly<Record<string, unknown>>): Raw;
   /** The key of a row that was read with others. */
-  keyOf(row: Readonly<Record<string, unknown>>, place: Place): string;
+  keyOf(row: Readonly<Record<string, unknown>>): string;
   /** The entries as rows, each group for one statement. */
   toRows(entries: readonly (readonly [key: string, raw: Raw])[], to: Statements, maxValues?: number): Rows[];
 }
 
 const encoder = new TextEncoder();
+const OURS: readonly string[] = [KEY, EXPIRES, VERSION];
 
 /** Bytes in a column of bytes, of text or of JSON. */
 export const columnValues: Values<Uint8Array> = {
@@ -37,11 +37,11 @@ export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> =>
   toRaw: (row) => {
     const raw: SqlRow = {};
     for (const [name, value] of Object.entries(row)) {
-      if (name !== EXPIRES && name !== VERSION) raw[name] = isBytes(value, dialect) ? toBytes(value) : value;
+      if (!OURS.includes(name)) raw[name] = isBytes(value, dialect) ? toBytes(value) : value;
     }
     return raw;
   },
-  keyOf: (row, place) => row[place.key] as string,
+  keyOf: (row) => row[KEY] as string,
   toRows: (entries, to, maxValues) => {
     const byColumns = new Map<string, { columns: readonly string[]; rows: SqlRow[] }>();
     for (const [key, raw] of entries) {
