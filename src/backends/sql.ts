@@ -111,7 +111,7 @@ const OPTIONS: readonly (keyof SqlOptions)[] = [
 
 /**
  * A backend in a table. The client is a database of `node:sqlite` or `bun:sqlite`, a client of `@libsql/client`, a binding
- * to D1, what `postgres()` makes, a `Pool` or `Client` of `pg`, a `PGlite`, or a {@linkcode SqlClient} of one's own.
+ * to D1, what `postgres()` of the package `postgres` makes, Bun's `SQL`, a `Pool` or `Client` of `pg`, a `PGlite`, or a {@linkcode SqlClient} of one's own.
  *
  * What has expired stays in the table until `prune()`.
  *
@@ -164,7 +164,7 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
     throw new TypeError("Cannot make sql: a table for rows cannot be made, its columns are not known");
   }
   if (!(timeout > 0)) throw new RangeError("Cannot make sql: timeout must be more than 0 milliseconds");
-  const name = `sql(${table})`;
+  const name = `${client.name ?? "sql"}(${table})`;
   const settings = {
     client,
     name,

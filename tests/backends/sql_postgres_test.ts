@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import pg from "pg";
 import postgres from "postgres";
-import { sql, type SqlClient, type SqlRow, type SqlSource } from "../../src/backends/sql.ts";
+import { type PostgresJsClient, sql, type SqlClient, type SqlRow, type SqlSource } from "../../src/backends/sql.ts";
 import { toSqlClient } from "../../src/backends/sql/to_sql_client.ts";
 import { bytes } from "../../src/codecs/bytes.ts";
 import { text } from "../../src/codecs/text.ts";
@@ -330,5 +330,20 @@ describe("sql on Postgres", { skip }, () => {
     server.query("UPDATE versions SET other = 1");
     assertNotEquals((await store.entry("a"))!.version, version);
     assertEquals(await store.replace("a", 2, { version: version! }), false);
+  });
+
+  const isBun = "Bun" in globalThis;
+  test("Bun's own client will do, too", { skip: isBun ? false : "it is there on Bun alone" }, async () => {
+    const { SQL } = (globalThis as unknown as { Bun: { SQL: new (url: string) => PostgresJsClient } }).Bun;
+    const db = new SQL(server.url);
+    const store = new Store<unknown>(sql(db, { table: newTable(), create: true, revision: true, ownsClient: true }));
+    await store.setMany([["a", 1], ["b", Uint8Array.of(0, 255)]], { ttl: 60_000 });
+    assertEquals([await store.get("b"), await store.take("a"), await store.size], [Uint8Array.of(0, 255), 1, 1]);
+    server.query("CREATE TABLE bun (key text PRIMARY KEY, value text CHECK (length(value) < 3))");
+    await failsWith("conflict", () => new Store(sql(db, { table: "bun" })).set("a", "too long"), "a constraint");
+    await store.close();
+    const gone = new Store(sql(new SQL(server.url.replace(/:\d+\//, ":1/")), { table: "bun", ownsClient: true }));
+    await failsWith("unavailable", () => gone.get("a"), "cannot be reached");
+    await gone.close();
   });
 });

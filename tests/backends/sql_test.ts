@@ -561,7 +561,10 @@ describe("sql clients", () => {
     controller.abort(reason);
     assertEquals(await assertRejects(() => call), reason);
     asked = 0;
-    assertEquals(await assertRejects(() => patient.get("a", { signal: controller.signal })), reason);
+    const { signal } = controller;
+    assertEquals(await assertRejects(() => patient.get("a", { signal })), reason);
+    const backend = sql(hanging, { table: "t" });
+    assertEquals(await assertRejects(async () => await backend.write("a", Uint8Array.of(1), { signal })), reason);
     assertEquals(asked, 0);
   });
 

@@ -81,6 +81,7 @@ const SQLITE_CODES: Readonly<Record<string, number>> = {
 
 interface Failure {
   readonly code?: unknown;
+  readonly errno?: unknown;
   readonly errcode?: unknown;
   readonly rawCode?: unknown;
   readonly message?: unknown;
@@ -99,17 +100,18 @@ export function toFailure(error: unknown, context: FailureContext): unknown {
 /** Whether another call may do better with another look at the table. */
 export function isOtherTable(error: unknown): boolean {
   const meaning = meaningOf((error ?? {}) as Failure, error);
-  return meaning === NO_TABLE || meaning === NO_COLUMN || (error as Failure | undefined)?.code === "42P10";
+  return meaning === NO_TABLE || meaning === NO_COLUMN || codeOf((error ?? {}) as Failure) === "42P10";
 }
 
 /** Whether the database took everything back, so that the same statement may be sent again. */
 export function isSerializationFailure(error: unknown): boolean {
-  const { code } = (error ?? {}) as Failure;
+  const code = codeOf((error ?? {}) as Failure);
   return code === "40001" || code === "40P01";
 }
 
 function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
-  const { code, errors } = failure;
+  const { errors } = failure;
+  const code = codeOf(failure);
   const message = typeof failure.message === "string" ? failure.message : "";
   const result = sqliteCode(failure, message);
   if (result !== undefined) return sqliteMeaning(result, message);
@@ -120,6 +122,8 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
         ["unavailable", `the database says SQLSTATE ${code}`, false];
     }
     if (/^E[A-Z_]+$/.test(code) && !code.startsWith("ERR_")) return DOWN;
+    if (/^ERR_POSTGRES_.*TIMEOUT/.test(code)) return CLIENT_CODES["CONNECT_TIMEOUT"];
+    if (/^ERR_POSTGRES_CONNECTION/.test(code)) return DOWN;
   }
   // Several addresses of one host were tried.
   if (errors?.length) return meaningOf(errors[0] as Failure, errors[0]);
@@ -136,6 +140,11 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
   if (typeof code === "string" && /^(SERVER_ERROR|HRANA_|WEBSOCKET)/.test(code)) return DOWN;
   if (error instanceof TypeError && /fetch|request/i.test(message)) return DOWN;
   return undefined;
+}
+
+// Bun's own client has the SQLSTATE in another place.
+function codeOf({ code, errno }: Failure): unknown {
+  return code === "ERR_POSTGRES_SERVER_ERROR" ? errno : code;
 }
 
 function sqliteCode({ code, errcode, rawCode }: Failure, message: string): number | undefined {

@@ -232,6 +232,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     const key = typeof subject === "string" ? subject : undefined;
     const { client: { refusesKeys }, timeout } = this.#options;
     if (this.#isClosed) throw this.#error("closed", operation, key);
+    options?.signal?.throwIfAborted();
     for (const one of typeof subject === "string" ? [subject] : subject ?? []) {
       if (one.includes("\0")) throw this.#error("invalid-key", operation, one, "it has U+0000");
       if (refusesKeys?.test(one)) throw this.#error("invalid-key", operation, one, "its client cannot carry it");

@@ -37,7 +37,7 @@ export type SqlDialect = "postgres" | "sqlite";
 export interface SqlClient {
   /** Which SQL it speaks. */
   readonly dialect: SqlDialect;
-  /** What messages call it, such as `d1`. @default {the dialect} */
+  /** What messages call it, such as `d1`. @default {"sql"} */
   readonly name?: string | undefined;
   /** How many values a statement can bind, where one of many rows is better than many of one. @default {a row a statement} */
   readonly maxValues?: number | undefined;
