@@ -6,8 +6,8 @@
  * bound. A key is text without U+0000; in Postgres it has at most 2,600 bytes. Listings are in the order of the keys' bytes;
  * in Postgres an index on the key with `COLLATE "C"` makes them fast, which a table that is made here has.
  *
- * Without a column of versions, the version of an entry is in Postgres that of its row (`xmin`), and in SQLite its value:
- * there a `replace()` cannot tell a value from an equal one that was written since.
+ * Without a column of versions, the version of an entry is in Postgres that of its row (`xmin`), and in SQLite its value
+ * and lifetime: there a `replace()` cannot tell an entry from an equal one that was written since.
  *
  * @module
  */

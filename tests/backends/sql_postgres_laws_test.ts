@@ -27,7 +27,7 @@ after(async () => {
   await server.stop();
 });
 
-const make = (columns: string) => (table: string) => server.query(`CREATE TABLE "${table}" (${columns})`);
+const make = (columns: string) => (table: string) => client.unsafe(`CREATE TABLE "${table}" (${columns})`);
 const SUBJECTS: TableSubject[] = [
   { title: "a table made for it", options: { create: true, revision: true }, whole: true },
   { title: "made for text", options: { create: true, valueType: "text" }, except: [TEXT_IS_TEXT] },
@@ -56,9 +56,9 @@ const SUBJECTS: TableSubject[] = [
   {
     title: "a view, with expiry in a timestamp of no zone",
     options: { expiresColumn: "until" },
-    make: (table) => {
-      make("key text PRIMARY KEY, value bytea, until timestamp")(`${table} base`);
-      server.query(`CREATE VIEW "${table}" AS SELECT * FROM "${table} base"`);
+    make: async (table) => {
+      await make("key text PRIMARY KEY, value bytea, until timestamp")(`${table} base`);
+      await client.unsafe(`CREATE VIEW "${table}" AS SELECT * FROM "${table} base"`);
     },
     versionsTellContents: true,
   },
@@ -73,9 +73,9 @@ const SUBJECTS: TableSubject[] = [
   {
     title: "rows of one kind among others",
     options: { where: { kind: "flag" }, versionColumn: "v", revision: true, create: true, expiresColumn: "until" },
-    make: (table) => {
-      make("key text PRIMARY KEY, kind text, v uuid, value bytea, until double precision")(table);
-      server.query(`INSERT INTO "${table}" VALUES ('of another kind', 'other')`);
+    make: async (table) => {
+      await make("key text PRIMARY KEY, kind text, v uuid, value bytea, until double precision")(table);
+      await client.unsafe(`INSERT INTO "${table}" VALUES ('of another kind', 'other')`);
     },
   },
 ];

@@ -19,13 +19,12 @@ import type { Clock } from "../../core/clock.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { bounded } from "./bounded.ts";
 import { createRevisionTable, createTable } from "./create_table.ts";
+import { FOREVER } from "./expressions.ts";
 import { isOtherTable, isSerializationFailure, toFailure } from "./failure.ts";
 import { type PlaceOptions, revisionTableOf, toPlace } from "./place.ts";
 import type { SqlResult } from "./sql_client.ts";
-import { type Batch, Statements } from "./statements.ts";
+import { type Batch, EXPIRES, Statements, VERSION } from "./statements.ts";
 import { lookAtTable } from "./table.ts";
-import { FOREVER } from "./expressions.ts";
-import { EXPIRES, VERSION } from "./statements.ts";
 import type { Values } from "./values.ts";
 
 /** How a {@linkcode SqlBackend} behaves. */

@@ -6,12 +6,8 @@
 
 import { Draft, quote } from "./draft.ts";
 import { Expressions, type KeyRequest } from "./expressions.ts";
-import type { Place } from "./place.ts";
 import { conflictClause, type Rows, toRows } from "./rows.ts";
 import type { SqlStatement } from "./sql_client.ts";
-
-/** When a row is written. */
-export type WriteCondition = "always" | "absent" | { readonly version: string };
 
 /** Statements that run as one; the first one answers. */
 export type Batch = readonly SqlStatement[];
@@ -21,10 +17,6 @@ type Answer = { readonly rows: string } | "count";
 
 /** Writes the statements of a store on one place. */
 export class Statements extends Expressions {
-  constructor(place: Place) {
-    super(place);
-  }
-
   /** The entries of these keys that are live. */
   read(keys: string | readonly string[], now: number, details: boolean): SqlStatement {
     const draft = new Draft(this.place.dialect);
@@ -231,7 +223,7 @@ export class Statements extends Expressions {
         const test = `CASE WHEN changes() = ${check.bind(expected)} THEN '1' ELSE 'less' END`;
         batch.push(check.statement(`SELECT json(${test})`, true));
       }
-      return revision ? [...batch, this.countUp("changes() > 0")] : batch;
+      return revision ? [...batch, this.#countUp("changes() > 0")] : batch;
     }
     const parts = texts.map((text, at) => `done${texts.length > 1 ? at : ""} AS (${text} RETURNING ${rows ?? "1"})`);
     // Other columns take another part of the statement.
@@ -239,7 +231,7 @@ export class Statements extends Expressions {
       parts.push(`done AS (${texts.map((_, at) => `SELECT 1 FROM done${at}`).join(" UNION ALL ")})`);
     }
     const first = `WITH ${parts.join(", ")}`;
-    const counted = revision ? `, counted AS (${this.countUp(`(SELECT count(*) FROM done) > 0`, draft).text})` : "";
+    const counted = revision ? `, counted AS (${this.#countUp(`(SELECT count(*) FROM done) > 0`, draft).text})` : "";
     if (rows) {
       return [draft.statement(revision ? `${first}${counted} SELECT * FROM done` : `${text} RETURNING ${rows}`, true)];
     }
@@ -248,7 +240,7 @@ export class Statements extends Expressions {
   }
 
   /** Moves the revision on this condition; one that is lost starts anew, at a number that it never had. */
-  countUp(condition: string, draft: Draft = new Draft(this.place.dialect)): SqlStatement {
+  #countUp(condition: string, draft: Draft = new Draft(this.place.dialect)): SqlStatement {
     const { target, name } = this.place.revision!;
     const values = `${draft.bind(name, "text")}, ${draft.bind(Math.floor(Math.random() * 2 ** 52), "bigint")}`;
     const text = `INSERT INTO ${target} AS r ("name", "revision") SELECT ${values} WHERE ${condition}
