@@ -66,8 +66,8 @@ async function bundle(code: string): Promise<Size> {
     platform: "neutral",
     target: "es2022",
     mainFields: ["module", "main"],
-    // Like the runtime's own modules the client is loaded by the first connection, and it cannot be bundled without them.
-    external: ["node:*", "bun:*", "@redis/client", "node-zookeeper-client"],
+    // Like the runtime's own modules the clients are loaded by the first connection, and cannot be bundled without them.
+    external: ["node:*", "bun:*", "@redis/client", "node-zookeeper-client", "postgres"],
     // Chunks keep apart what is loaded later.
     splitting: true,
     outdir: "out",

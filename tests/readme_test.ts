@@ -11,12 +11,14 @@ import { none } from "../src/backends/none.ts";
 import { redis } from "../src/backends/redis.ts";
 import { s3 } from "../src/backends/s3.ts";
 import { sieve } from "../src/backends/sieve.ts";
+import { sql } from "../src/backends/sql.ts";
 import { sqlite } from "../src/backends/sqlite.ts";
 import { upstash } from "../src/backends/upstash.ts";
 import { zookeeper } from "../src/backends/zookeeper.ts";
 import type { Supports } from "../src/core/backend.ts";
 import { Store } from "../src/core/store.ts";
 
+const database = { dialect: "sqlite", run: () => ({ rows: [], changes: 0 }), batch: () => [] } as const;
 const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret" };
 const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`memory()`, `new Map()`": memory(),
@@ -32,6 +34,8 @@ const BACKENDS: Readonly<Record<string, { readonly supports: Supports }>> = {
   "`upstash({ url, token })`": upstash({ url: "https://host", token: "token" }),
   "`memcached(servers)`": memcached("host"),
   "`zookeeper(place)`": zookeeper("host"),
+  "`sql(client, { table })`": sql(database, { table: "t" }),
+  "`sql(client, { create: true, … })`": sql(database, { table: "t", create: true }),
 };
 
 test("the table of stores in the README says what backends support", () => {

@@ -20,22 +20,22 @@ export function assertFalse(expr: unknown, msg = ""): void {
 
 /** Fails unless the two are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  assertions.deepStrictEqual(actual, expected, msg);
+  assertions.deepStrictEqual(actual, expected, msg as string);
 }
 
 /** Fails if the two are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  assertions.notDeepStrictEqual(actual, expected, msg);
+  assertions.notDeepStrictEqual(actual, expected, msg as string);
 }
 
 /** Fails unless the two are the same by `Object.is`. */
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
-  assertions.strictEqual(actual, expected, msg);
+  assertions.strictEqual(actual, expected, msg as string);
 }
 
 /** Fails if the two are the same by `Object.is`. */
 export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void {
-  assertions.notStrictEqual(actual, expected, msg);
+  assertions.notStrictEqual(actual, expected, msg as string);
 }
 
 /** Fails if the value is `null` or `undefined`. */

@@ -17,7 +17,8 @@ export interface FailureContext {
 }
 
 // https://sqlite.org/rescode.html
-const MEANINGS: Readonly<Record<number, readonly [StoreErrorCode, string]>> = {
+/** What the primary result codes mean. */
+export const MEANINGS: Readonly<Record<number, readonly [StoreErrorCode, string]>> = {
   3: ["denied", "the file may not be used"],
   5: ["locked", "another process has been writing for too long"],
   6: ["locked", "another connection has been writing for too long"],

@@ -126,8 +126,9 @@ export const revisionLaws: readonly StoreLaw[] = [
     if (told) expectEqual([...told].sort(), ["a", "kept", "many", "new"], "changes after clear");
     expectEqual(await backend.changes("of another store"), undefined, "changes since what was no revision");
   }, ["revision", "list"]),
-  law("versions are those of the entries, and change with them", async ({ store, value, advance }) => {
+  law("versions are those of the entries, and change with them", async ({ store, value, advance, subject }) => {
     if (!store.backend.versions) return;
+    const odd = subject.refusesKey?.("b\0c") ? "b/c" : "b\0c";
     const told = async (prefix?: string) => new Map(await store.backend.versions!({ prefix }));
     const known = async () => {
       const versions = new Map<string, string | undefined>();
@@ -135,19 +136,19 @@ export const revisionLaws: readonly StoreLaw[] = [
       return versions;
     };
     expectEqual(await told(), new Map(), "versions of nothing");
-    await store.setMany([["a", value(0)], ["b\0c", value(1)], ["ä☃😀", value(2)]]);
+    await store.setMany([["a", value(0)], [odd, value(1)], ["ä☃😀", value(2)]]);
     if (store.backend.supports.ttl) await store.set("gone", value(3), { ttl: 50 });
     await advance(60);
     const sorted = (versions: Map<string, unknown>) => new Map([...versions].sort(([a], [b]) => a < b ? -1 : 1));
     const before = await told();
     expectEqual(sorted(before), sorted(await known()), "versions");
-    expectEqual([...(await told("b")).keys()], ["b\0c"], "keys with versions and a prefix");
+    expectEqual([...(await told("b")).keys()], [odd], "keys with versions and a prefix");
     await store.set("a", value(3));
-    await store.delete("b\0c");
-    await store.set("b\0c", value(4));
+    await store.delete(odd);
+    await store.set(odd, value(4));
     const after = await told();
     expect(after.get("a") !== before.get("a"), "the version must change with a write");
-    expect(after.get("b\0c") !== before.get("b\0c"), "the version must change with a removal and a write");
+    expect(after.get(odd) !== before.get(odd), "the version must change with a removal and a write");
     expectEqual(after.get("ä☃😀"), before.get("ä☃😀"), "the version of what was not touched");
   }, ["list", "swap"]),
   law("a watch tells of every change until it is stopped (DD-61)", async ({ store, open, value }) => {

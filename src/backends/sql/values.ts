@@ -1,0 +1,120 @@
+/**
+ * How values stand in rows: in a column of their own, or as the rows themselves.
+ *
+ * @module
+ */
+
+import { StoreError } from "../../core/store_error.ts";
+import { nameable, type Rows, type SqlRow } from "./rows.ts";
+import type { SqlDialect } from "./sql_client.ts";
+import { EXPIRES, KEY, type Statements, VERSION } from "./statements.ts";
+
+/** Values of one kind on their way in and out. */
+export interface Values<Raw> {
+  /** What the row holds. */
+  toRaw(row: Readonly<Record<string, unknown>>): Raw;
+  /** The key of a row that was read with others. */
+  keyOf(row: Readonly<Record<string, unknown>>): string;
+  /** The entries as rows, each group for one statement. */
+  toRows(entries: readonly (readonly [key: string, raw: Raw])[], to: Statements, maxValues?: number): Rows[];
+}
+
+const encoder = new TextEncoder();
+const OURS: readonly string[] = [KEY, EXPIRES, VERSION];
+
+/** Bytes in a column of bytes, of text or of JSON. */
+export const columnValues: Values<Uint8Array> = {
+  toRaw: ({ v }) => toBytes(v),
+  keyOf: ({ k }) => k as string,
+  toRows: (entries, to, maxValues) => {
+    const width = 4 + to.place.filters.length;
+    return grouped(entries, to, width, maxValues).map((group) => ({ size: group.length, entries: group }));
+  },
+};
+
+/** Rows as they are. */
+export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> => ({
+  toRaw: (row) => {
+    const raw: SqlRow = {};
+    for (const [name, value] of Object.entries(row)) {
+      if (!OURS.includes(name)) raw[name] = isBytes(value, dialect) ? toBytes(value) : value;
+    }
+    return raw;
+  },
+  keyOf: (row) => row[KEY] as string,
+  toRows: (entries, to, maxValues) => {
+    const byColumns = new Map<string, { columns: readonly string[]; rows: SqlRow[] }>();
+    for (const [key, raw] of entries) {
+      const row = toRow(key, raw, to, store);
+      const columns = Object.keys(row).sort();
+      const name = JSON.stringify(columns);
+      const group = byColumns.get(name) ?? { columns, rows: [] };
+      byColumns.set(name, group);
+      group.rows.push(row);
+    }
+    return [...byColumns.values()].flatMap(({ columns, rows }) =>
+      grouped(rows, to, columns.length + 2, maxValues).map((rows) => ({ size: rows.length, columns, rows }))
+    );
+  },
+});
+
+/** As many for each statement as it can bind; in Postgres that is all of them. */
+function grouped<T>(items: readonly T[], { isPostgres }: Statements, width: number, maxValues = 0): T[][] {
+  const size = isPostgres ? items.length : Math.max(1, Math.floor(maxValues / width));
+  const groups: T[][] = [];
+  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
+  return groups;
+}
+
+function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    throw new TypeError("Cannot write: a row is an object");
+  }
+  const { place } = to;
+  const names = nameable(to);
+  const row: SqlRow = { [place.key]: key };
+  const fixed = new Map<string, unknown>([
+    [place.key, key],
+    ...place.filters.map(({ name, value }) => [name, value] as const),
+  ]);
+  for (const [name, value] of fixed) row[name] = value;
+  for (const [name, value] of Object.entries(raw)) {
+    if (value === undefined) continue;
+    if (!names.includes(name)) {
+      const reason = `its table has no column ${JSON.stringify(name)} for values`;
+      throw new StoreError("unsupported", { store, operation: "write", key, reason });
+    }
+    if (fixed.has(name) && `${fixed.get(name)}` !== `${value}`) {
+      throw new TypeError(
+        `Cannot write: the column ${JSON.stringify(name)} of the row says something else than the store`,
+      );
+    }
+    if (!to.isPostgres && !isBindable(value)) {
+      throw new TypeError(`Cannot write: SQLite keeps no ${value instanceof Date ? "Date" : typeof value} in a column`);
+    }
+    if (!fixed.has(name)) row[name] = value;
+  }
+  return row;
+}
+
+function isBindable(value: unknown): boolean {
+  return value === null || value instanceof Uint8Array || typeof value === "string" || typeof value === "number" ||
+    typeof value === "bigint";
+}
+
+// D1 answers bytes as an array of numbers, libSQL as a buffer; Postgres has arrays of its own.
+function isBytes(value: unknown, dialect: SqlDialect): boolean {
+  return value instanceof Uint8Array || dialect === "sqlite" && (value instanceof ArrayBuffer || Array.isArray(value));
+}
+
+function toBytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) {
+    const { buffer, byteLength, constructor } = value;
+    // A part of a larger buffer would keep all of it alive.
+    if (byteLength < buffer.byteLength) return new Uint8Array(value);
+    return constructor === Uint8Array ? value : new Uint8Array(buffer);
+  }
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (Array.isArray(value)) return Uint8Array.from(value as number[]);
+  return encoder.encode(typeof value === "string" ? value : `${value}`);
+}

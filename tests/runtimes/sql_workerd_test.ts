@@ -1,0 +1,44 @@
+/** The laws of stores on Cloudflare D1, inside workerd. */
+
+import { after, before, describe, test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+import { storeLawsFor } from "../../src/testing/store_laws.ts";
+import { SUPPORTS } from "./sql_worker.ts";
+
+/** Laws of thousands of statements, each of which waits for the disk here. */
+const LONG = /any sequence|random keys|throughout|limit ends|hundreds|in the order/;
+
+describe("sql on D1 inside workerd", () => {
+  let miniflare: Miniflare;
+
+  before(async () => {
+    const { outputFiles } = await build({
+      entryPoints: [fromFileUrl(new URL("sql_worker.ts", import.meta.url))],
+      bundle: true,
+      format: "esm",
+      platform: "neutral",
+      mainFields: ["module", "main"],
+      conditions: ["workerd", "worker", "browser"],
+      external: ["node:*", "postgres"],
+      write: false,
+      logLevel: "error",
+    });
+    miniflare = new Miniflare({
+      modules: true,
+      script: outputFiles[0]!.text,
+      compatibilityDate: "2026-07-01",
+      d1Databases: ["DB"],
+    });
+  });
+  after(() => miniflare?.dispose());
+
+  for (const { title } of storeLawsFor(SUPPORTS).filter(({ title }) => !LONG.test(title))) {
+    test(title, async () => {
+      const response = await miniflare.dispatchFetch("http://worker/", { method: "POST", body: title });
+      assertEquals(await response.text(), "kept");
+    });
+  }
+});
