@@ -143,10 +143,10 @@ const asOne = (work: () => Promise<unknown> | undefined): Contender => async () 
 
 const gets = {
   "node-redis": (key: string) => nodeRedis.get(key),
-  "ioredis": (key: string) => ioredis.get(key),
-  ...(bun && { "Bun.RedisClient": (key: string) => bun.send("GET", [key]) }),
   "everymap": (key: string) => store.get(key),
   "everymap, one hash": (key: string) => hash.get(key),
+  "ioredis": (key: string) => ioredis.get(key),
+  ...(bun && { "Bun.RedisClient": (key: string) => bun.send("GET", [key]) }),
 };
 const map = <T>(
   record: Record<string, T>,
@@ -167,10 +167,10 @@ await compare(
   contenders(
     map({
       "node-redis": (key: string) => nodeRedis.set(key, value),
+      "everymap": (key: string) => store.set(key, value),
       "ioredis": (key: string) => ioredis.set(key, value),
       ...(bun &&
         { "Bun.RedisClient": (key: string) => bun.send("SET", [key, value]) }),
-      "everymap": (key: string) => store.set(key, value),
     }, inTurn),
     ({ set }) => inTurn((key) => set(key, value)),
   ),
@@ -192,10 +192,10 @@ await compare(
   contenders(
     map({
       "node-redis": (key: string) => nodeRedis.set(key, value),
+      "everymap": (key: string) => store.set(key, value),
       "ioredis": (key: string) => ioredis.set(key, value),
       ...(bun &&
         { "Bun.RedisClient": (key: string) => bun.send("SET", [key, value]) }),
-      "everymap": (key: string) => store.set(key, value),
     }, atOnce),
     ({ set }) => atOnce((key) => set(key, value)),
   ),
@@ -206,10 +206,10 @@ await compare(
   contenders(
     map({
       "node-redis, MGET": () => nodeRedis.mGet(keys),
-      "ioredis, MGET": () => ioredis.mget(keys),
-      ...(bun && { "Bun.RedisClient, MGET": () => bun.send("MGET", keys) }),
       "everymap": () => store.getMany(keys),
       "everymap, one hash": () => hash.getMany(keys),
+      "ioredis, MGET": () => ioredis.mget(keys),
+      ...(bun && { "Bun.RedisClient, MGET": () => bun.send("MGET", keys) }),
     }, asOne),
     ({ getMany }) => getMany && asOne(() => getMany(keys)),
   ),
@@ -221,12 +221,12 @@ await compare(
   contenders(
     map({
       "node-redis, MSET": () => nodeRedis.mSet(pairs.map((pair) => [...pair])),
-      "ioredis, MSET": () => ioredis.mset(...pairs.flat()),
-      ...(bun &&
-        { "Bun.RedisClient, MSET": () => bun.send("MSET", pairs.flat()) }),
       "everymap": () => store.setMany(pairs),
       "everymap, one hash": () => hash.setMany(pairs),
       "everymap, with a lifetime": () => store.setMany(pairs, { ttl: 3_600_000 }),
+      "ioredis, MSET": () => ioredis.mset(...pairs.flat()),
+      ...(bun &&
+        { "Bun.RedisClient, MSET": () => bun.send("MSET", pairs.flat()) }),
     }, asOne),
     ({ setMany }) => setMany && asOne(() => setMany(keys.map((key) => ({ key, value })))),
   ),

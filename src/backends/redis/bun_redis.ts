@@ -24,20 +24,25 @@ export function bunRedis(address: ServerAddress, connectionTimeout: number, othe
   const url = urlOf(address);
   // As with node-redis: it must not wait, resend or reconnect by itself.
   const alone = { autoReconnect: false, enableOfflineQueue: false, maxRetries: 0, idleTimeout: 0, connectionTimeout };
-  return async (lost) => {
+  return async (lost, signal) => {
     const client = new RedisClient(url, { ...alone, ...(address.tls && { tls: address.tls }) });
     let isOpen = false;
     client.onclose = () => {
       if (isOpen) lost();
       isOpen = false;
     };
+    const giveUp = () => client.close();
+    signal.addEventListener("abort", giveUp);
     try {
       await client.connect();
       // Of the URL of a socket it takes no database.
       if (address.database !== 0) await client.send("SELECT", [`${address.database}`]);
-    } catch {
+    } catch (error) {
       client.close();
-      return await otherwise(lost);
+      if (signal.aborted) throw error;
+      return await otherwise(lost, signal);
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
     isOpen = true;
     return {

@@ -35,6 +35,7 @@ export class ClientWire implements RedisWire {
   #unsent: Task[] = [];
   #connection: Connection | undefined;
   #isConnecting = false;
+  #giveUp: (() => void) | undefined;
   #isClosed = false;
   #idle: (() => void) | undefined;
   #timer: unknown;
@@ -68,6 +69,7 @@ export class ClientWire implements RedisWire {
     this.#isClosed = true;
     if (this.#tasks.size > 0) await new Promise<void>((done) => this.#idle = done);
     clearTimeout(this.#timer as number);
+    if (this.#isConnecting) this.#giveUp?.();
     this.#connection?.close();
     this.#connection = undefined;
   }
@@ -83,14 +85,20 @@ export class ClientWire implements RedisWire {
 
   async #open(): Promise<void> {
     this.#isConnecting = true;
+    const controller = new AbortController();
+    const { signal } = controller;
+    // A client may limit only a part of it, such as the handshake of TCP.
+    const timer = setTimeout(() => controller.abort(), this.#timeout);
+    this.#giveUp = () => controller.abort();
     let connection: Connection | undefined;
     try {
-      connection = await this.#connect(() => this.#lose(connection));
+      connection = await this.#connect(() => this.#lose(connection), signal);
       this.#failures = 0;
     } catch (cause) {
       this.#failure = toReplyError(cause) ?? new WireError("unavailable", "no connection to the server", { cause });
       this.#pauseEnds = performance.now() + Math.min(FIRST_PAUSE * 2 ** this.#failures++, LONGEST_PAUSE);
     }
+    clearTimeout(timer);
     this.#isConnecting = false;
     if (!connection) return this.#refuse(this.#failure);
     if (this.#isClosed && this.#tasks.size === 0) return connection.close();

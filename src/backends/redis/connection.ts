@@ -14,8 +14,11 @@ export interface Connection {
   close(): void;
 }
 
-/** Opens a connection, or rejects; `lost` is called once when it ends without {@linkcode Connection.close}. */
-export type Connect = (lost: () => void) => Promise<Connection>;
+/**
+ * Opens a connection, or rejects, also when the signal says that it takes too long; `lost` is called once when it ends
+ * without {@linkcode Connection.close}.
+ */
+export type Connect = (lost: () => void, signal: AbortSignal) => Promise<Connection>;
 
 /** The error of a client library as what the server said, or `undefined` if it did not come from there. */
 export function toReplyError(error: unknown): ReplyError | undefined {

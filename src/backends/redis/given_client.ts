@@ -25,7 +25,10 @@ export interface BunRedisLike {
   send(name: string, args: string[]): Promise<unknown>;
 }
 
-/** A client of one of these kinds. It answers strings as text, and it is not closed with the store. */
+/**
+ * A client of one of these kinds. It must answer strings as text, and it is not closed with the store. How it reconnects,
+ * and whether it sends again what was lost, as ioredis does unless told otherwise, is its own affair.
+ */
 export type RedisClientLike = NodeRedisLike | IoredisLike | BunRedisLike;
 
 /** The client as a connection that is there already, or `undefined` if it is none. */

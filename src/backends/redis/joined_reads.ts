@@ -63,10 +63,10 @@ export class JoinedReads {
       return void sent.then((replies) => resolve(replies[0] as string | null), reject);
     }
     this.readMany(waiting.map(({ key }) => key)).then((found) => {
-      for (const [index, { resolve, reject }] of waiting.entries()) {
-        const text = found[index]!;
-        if (text instanceof Error) reject(text);
-        else resolve(text);
+      for (let at = 0; at < waiting.length; at++) {
+        const text = found[at]!;
+        if (text instanceof Error) waiting[at]!.reject(text);
+        else waiting[at]!.resolve(text);
       }
     }, (error) => {
       for (const { reject } of waiting) reject(error);
@@ -76,7 +76,8 @@ export class JoinedReads {
   // MGET answers a list or a set as if nothing were there. What has become a value since then was a miss.
   async #findTypes(keys: readonly string[], texts: Found[], signal: AbortSignal | undefined): Promise<void> {
     const { has, types } = this.#shape;
-    const missed = keys.flatMap((_, index) => texts[index] === null ? [index] : []);
+    const missed: number[] = [];
+    for (let at = 0; at < texts.length; at++) if (texts[at] === null) missed.push(at);
     if (missed.length === 0) return;
     const options = { signal, repeatable: true };
     const names = missed.map((index) => keys[index]!);

@@ -15,7 +15,7 @@ import type { ServerAddress } from "./server_address.ts";
 export function nodeRedis(address: ServerAddress, connectTimeout: number): Connect {
   const { host, port, path, username, password, database, tls } = address;
   const place = path === undefined ? { host, port } : { path };
-  return async (lost) => {
+  return async (lost, signal) => {
     const { createClient } = await import("@redis/client");
     const client = createClient({
       RESP: 2,
@@ -34,7 +34,14 @@ export function nodeRedis(address: ServerAddress, connectTimeout: number): Conne
       if (isOpen) lost();
       isOpen = false;
     });
-    await client.connect();
+    const tooLate = new Promise<never>((_, reject) => {
+      // Destroyed in the middle of its greeting, it would not say so.
+      signal.addEventListener("abort", () => {
+        client.destroy();
+        reject(signal.reason);
+      });
+    });
+    await Promise.race([client.connect(), tooLate]);
     isOpen = true;
     return {
       run: (command) => client.sendCommand(command as string[]),

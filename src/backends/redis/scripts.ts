@@ -85,14 +85,16 @@ const BODIES = {
   read: "local v,t,id=get(N[1]) if v then return {v,t,id} end",
   /** The entry of the first name, which is gone afterwards. */
   take: "local v,t,id=get(N[1]) if v then bump() drop(N[1]) return {v,t,id} end",
-  /** Condition, moment of expiry, values: 1 if written. */
+  /** Condition, moment of expiry, values: if written 1, or the version where there was a condition. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
 if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
 end
 bump()
 for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
-return 1`,
+if A[1]=='' then return 1 end
+local _,_,id=get(N[1])
+return id`,
   /** Condition: how many live entries are gone. */
   remove: `if A[1]~='' then
 local _,_,id=get(N[1])

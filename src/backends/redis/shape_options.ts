@@ -15,8 +15,9 @@ export interface ShapeOptions {
   /** The name of one Redis hash with a field per entry, in place of a key per entry. @default {none} */
   readonly hash?: string | undefined;
   /**
-   * Whether the store has a `revision()`. Every write counts it up in the same step, so all who write need this option,
-   * and a store of keys needs a prefix; in a cluster one with a `{hash tag}`. @default {false}
+   * Whether the store has a `revision()`. Every write counts it up in the same step, under `#revision:` and the name of
+   * the place, so all who write need this option. A store of keys needs a prefix for it, in a cluster one with a
+   * `{hash tag}`. @default {false}
    */
   readonly revision?: boolean | undefined;
 }
