@@ -6,7 +6,7 @@
 
 import type { ByteBackend } from "../../src/core/backend.ts";
 
-/** The place that a word names: `sqlite:<file>` or `redis:<port>`. */
+/** The place that a word names: `sqlite:<file>` or `redis:<port>` or `redis:<port>?<deadline in milliseconds>`. */
 export async function openPlace(place: string): Promise<ByteBackend> {
   const [kind, where] = [place.slice(0, place.indexOf(":")), place.slice(place.indexOf(":") + 1)];
   if (kind === "sqlite") {
@@ -15,7 +15,8 @@ export async function openPlace(place: string): Promise<ByteBackend> {
   }
   if (kind === "redis") {
     const { redis } = await import("../../src/backends/redis.ts");
-    return redis(`redis://127.0.0.1:${where}`, { hash: "settings", revision: true, timeout: 2000 });
+    const [port, timeout = "30000"] = where.split("?");
+    return redis(`redis://127.0.0.1:${port}`, { hash: "settings", revision: true, timeout: Number(timeout) });
   }
   throw new Error(`There is no place ${kind}`);
 }
