@@ -13,7 +13,8 @@ let pool: pg.Pool;
 let lite: PGlite;
 
 before(async () => {
-  lite = new PGlite();
+  // First, and whole: it holds up everything while it starts.
+  lite = await PGlite.create();
   if (skip) return;
   server = await startPostgres();
   client = postgres(server.url, { max: 5, onnotice: () => {} });
