@@ -141,7 +141,8 @@ describe("sql on a Postgres that goes away", { skip }, () => {
 
   test("is a timeout while it is silent, and an abort does not wait for it", async () => {
     const store = await open<number>(`${server.url}?table=silent&create=true&timeout=300&max=2`);
-    await store.set("a", 1);
+    const isSet = () => store.set("a", 1).then(() => true, () => false);
+    await until(isSet);
     server.suspend();
     try {
       const before = performance.now();
@@ -153,8 +154,7 @@ describe("sql on a Postgres that goes away", { skip }, () => {
     } finally {
       server.resume();
     }
-    await until(async () => await store.get("a").catch(() => undefined) !== undefined);
-    await store.set("b", 1);
+    await until(isSet);
     await store.close();
   });
 });

@@ -37,7 +37,9 @@ describe("sql on D1 inside workerd", () => {
 
   for (const { title } of storeLawsFor(SUPPORTS).filter(({ title }) => !LONG.test(title))) {
     test(title, async () => {
-      const response = await miniflare.dispatchFetch("http://worker/", { method: "POST", body: title });
+      const ask = () => miniflare.dispatchFetch("http://worker/", { method: "POST", body: title });
+      // Bun sends it into a connection that the worker has just closed, now and then; every law has a table of its own.
+      const response = await ask().catch(ask);
       assertEquals(await response.text(), "kept");
     });
   }
