@@ -12,7 +12,7 @@ import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import { askMemcached, memcachedIsMissing, type MemcachedServer, startMemcached } from "../support/memcached_server.ts";
 import { scriptCommand } from "../support/runtime.ts";
-import { startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
+import { type SocketProxy, startSocketProxy } from "../support/socket_proxy.ts";
 
 const skip = memcachedIsMissing() ?? false;
 const SUPPORTS: Supports = {
@@ -198,7 +198,7 @@ describe("memcached()", { skip }, () => {
   });
 
   test("moves no value for has()", async () => {
-    const proxy = await startTcpProxy(server.port);
+    const proxy = await startSocketProxy(server.port);
     const store = connected(proxy.address);
     await store.set("has", 1, { ttl: 60_000 });
     proxy.sent.length = 0;
@@ -209,7 +209,7 @@ describe("memcached()", { skip }, () => {
   });
 
   test("asks each of several servers for many keys in one write (DP-B10)", async () => {
-    const proxies = [await startTcpProxy(server.port), await startTcpProxy(second.port)];
+    const proxies = [await startSocketProxy(server.port), await startSocketProxy(second.port)];
     const store = connected<number>(proxies.map((proxy) => proxy.address));
     const keys = Array.from({ length: 200 }, (_, index) => `many${index}`);
     await store.setMany(keys.map((key, index) => [key, index]));
@@ -310,7 +310,7 @@ describe("memcached() and clear()", { skip }, () => {
   });
 
   test("asks for the generation together with the key", async () => {
-    const proxy = await startTcpProxy(server.port);
+    const proxy = await startSocketProxy(server.port);
     const store = connected<number>(proxy.address, { clearable: [""] });
     await store.set("key", 1);
     proxy.sent.length = 0;
@@ -359,10 +359,10 @@ describe("memcached() and clear()", { skip }, () => {
 
 describe("memcached() and outages", { skip }, () => {
   let own: MemcachedServer;
-  let proxy: TcpProxy;
+  let proxy: SocketProxy;
   before(async () => {
     own = await startMemcached();
-    proxy = await startTcpProxy(own.port);
+    proxy = await startSocketProxy(own.port);
   });
   beforeEach(() => {
     own.resume();

@@ -19,7 +19,7 @@ import { open as openUrl } from "../../src/open/open.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import { scriptCommand } from "../support/runtime.ts";
-import { startTcpProxy, type TcpProxy } from "../support/tcp_proxy.ts";
+import { type SocketProxy, startSocketProxy } from "../support/socket_proxy.ts";
 import { startZookeeper, zookeeperIsMissing, type ZookeeperServer } from "../support/zookeeper_server.ts";
 
 const { ACL, createClient } = zookeeperModule;
@@ -164,7 +164,7 @@ describe("zookeeper()", { skip }, () => {
   });
 
   test("speaks to nobody before the first call (DD-63)", async () => {
-    const proxy = await startTcpProxy(server.port);
+    const proxy = await startSocketProxy(server.port);
     const store = connected("/lazy", {}, proxy.address);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assertEquals(proxy.connections, 0);
@@ -435,10 +435,10 @@ describe("zookeeper()", { skip }, () => {
 
 describe("zookeeper() and outages", { skip }, () => {
   let own: ZookeeperServer;
-  let proxy: TcpProxy;
+  let proxy: SocketProxy;
   before(async () => {
     own = await startZookeeper();
-    proxy = await startTcpProxy(own.port);
+    proxy = await startSocketProxy(own.port);
   });
   after(async () => {
     await proxy.stop();

@@ -7,7 +7,7 @@
 import { connect, createServer, type Socket } from "node:net";
 
 /** What happens to what comes next. */
-export type TcpFault =
+export type SocketFault =
   /** It goes through. */
   | "pass"
   /** What the server answers gets lost, and the connection ends. */
@@ -18,10 +18,10 @@ export type TcpFault =
   | "refuse";
 
 /** A running proxy. */
-export interface TcpProxy {
+export interface SocketProxy {
   readonly port: number;
   readonly address: string;
-  fault: TcpFault;
+  fault: SocketFault;
   /** What clients sent, write by write. */
   readonly sent: string[];
   /** How many connections there were. */
@@ -32,7 +32,7 @@ export interface TcpProxy {
 }
 
 /** Starts a proxy to a port of loopback. */
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+export async function startSocketProxy(target: number): Promise<SocketProxy> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
     sockets.add(socket);
@@ -64,7 +64,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
-  const proxy: TcpProxy = {
+  const proxy: SocketProxy = {
     port,
     address: `127.0.0.1:${port}`,
     fault: "pass",
