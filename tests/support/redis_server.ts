@@ -99,7 +99,7 @@ export function askRedis(socket: string, command: readonly string[]): Promise<Cl
     let bytes = new Uint8Array(0);
     connection.on("error", reject);
     connection.on("close", () => reject(new Error("the connection was closed")));
-    connection.on("data", (chunk) => {
+    connection.on("data", (chunk: Uint8Array) => {
       const joined = new Uint8Array(bytes.length + chunk.length);
       joined.set(bytes);
       joined.set(chunk, bytes.length);

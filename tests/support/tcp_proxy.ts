@@ -47,7 +47,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     near.on("data", (chunk) => far.write(chunk));
     near.on("close", () => far.destroy());
     far.on("close", () => near.destroy());
-    far.on("data", (chunk) => {
+    far.on("data", (chunk: Uint8Array) => {
       const fault = isHanging ? "hang" : proxy.faults.shift() ?? "pass";
       if (fault === "pass") near.write(chunk);
       else if (fault === "lose answer") near.destroy();
