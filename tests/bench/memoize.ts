@@ -102,8 +102,7 @@ const dedupePages = createCache({
   );
 const withDedupe: Readonly<Record<string, Page>> = {
   ...pages,
-  "async-cache-dedupe": (id, options) =>
-    dedupePages.page!([id, options]) as ReturnType<Page>,
+  "async-cache-dedupe": (id, options) => dedupePages.page!([id, options]) as ReturnType<Page>,
 };
 for (const one of Object.values(withDedupe)) {
   for (const id of ids) await one(id, { page: 1, full: true });
