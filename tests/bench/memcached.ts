@@ -37,7 +37,7 @@ class Raw {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.on("data", (chunk) => this.#take(new Uint8Array(chunk)));
+    socket.on("data", (chunk: Uint8Array) => this.#take(new Uint8Array(chunk)));
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
