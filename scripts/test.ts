@@ -14,7 +14,7 @@ import { count, countLine, type Result, summary, withoutExcuses, withReasons } f
 import { judge } from "./gate/verdict.ts";
 import { watch } from "./gate/watched_command.ts";
 
-const LIMIT = 8 * 60_000;
+const LIMIT = 20 * 60_000;
 const STEP = /^\s*(ok|not ok) \d|\.\.\. .*(ok|FAILED|ignored)|^\((pass|fail|skip|todo)\)/;
 
 const words = Deno.args.filter((arg) => arg !== "--ci");
