@@ -224,11 +224,21 @@ export class Engine<V> extends Ground<V> {
     const isStored = verdict.isStored && value !== undefined && (wish.shouldCache?.(value, key) ?? true);
     const entry = isStored ? this.envelope(key, value, wish, verdict.ttl, claim.stamp, duration) : undefined;
     if (!entry) return await this.release(claim, key);
-    await this.guard("write", key, true, () => claim.commit(entry, endOf(entry, wish)));
+    await this.#end("write", key, () => claim.commit(entry, endOf(entry, wish)));
   }
 
   async release(claim: Claim<V> | undefined, key: string): Promise<void> {
-    if (claim) await this.guard("lease", key, true, () => claim.release());
+    if (claim) await this.#end("lease", key, () => claim.release());
+  }
+
+  /** Ends a claim. It is renewed until then, so that is tried also while the store is left alone; but nobody waits for it. */
+  async #end(during: "write" | "lease", key: string, work: () => Awaitable<unknown>): Promise<void> {
+    let isTried = false;
+    await this.guard(during, key, true, () => {
+      isTried = true;
+      return work();
+    });
+    if (!isTried) void Promise.resolve().then(work).catch(() => {});
   }
 
   /** The envelope of a value; none if its lifetime is over before it began. */
