@@ -80,6 +80,42 @@ describe("Regions of one process, each over a store of its own", () => {
     assertEquals(await second.getOrCreate("key", () => "second"), "second");
   });
 
+  test("wait for no creator that another one superseded [DP-B16]", async () => {
+    const changes = {
+      delete: (region: Region<string>) => region.delete("key"),
+      set: (region: Region<string>) => region.set("key", "other", { ttl: 0 }),
+      invalidate: (region: Region<string>) => region.invalidate(),
+      invalidateTags: (region: Region<string>) => region.invalidateTags(["tag"]),
+    };
+    const tags = ["tag"];
+    const asks = {
+      one: (region: Region<string>, create: () => string) => region.getOrCreate("key", create, { tags }),
+      many: async (region: Region<string>, create: () => string) =>
+        (await region.getOrCreateMany(["key"], (keys) => keys.map((key) => [key, create()]), { tags })).get("key"),
+    };
+    for (const [how, change] of Object.entries(changes)) {
+      for (const [number, ask] of Object.entries(asks)) {
+        const backend = memory<string>({ clone: true });
+        const open = () => {
+          const later = faulty(backend, { fault: "none", gate: () => Promise.resolve() });
+          return new Region<string>({ store: new Store(later), ttl: 1000 });
+        };
+        const [region, other] = [open(), open()];
+        const begun = Promise.withResolvers<void>();
+        const end = Promise.withResolvers<string>();
+        const first = region.getOrCreate("key", () => (begun.resolve(), end.promise), { tags });
+        await begun.promise;
+        await change(other);
+        const second = ask(region, () => "new");
+        const timer = setTimeout(() => end.resolve("old"), 200);
+        assertEquals(await second, "new", `${how}, ${number}`);
+        clearTimeout(timer);
+        end.resolve("old");
+        assertEquals([await first, await region.get("key")], ["old", "new"], `${how}, ${number}`);
+      }
+    }
+  });
+
   crowd("Redis", (prefix) => redis(server.url, { prefix, timeout: 30_000 }));
   crowd("Redis over HTTP", (prefix) => upstash(local, { prefix, timeout: 30_000 }));
 });
