@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Envelope, type Epoch } from "../../src/cache/region/envelope.ts";
+import type { Envelope, Epoch } from "../../src/cache/region/envelope.ts";
 import type { Backend, WriteOptions } from "../../src/core/backend.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { faulty } from "../../src/testing/faulty.ts";
