@@ -11,6 +11,7 @@ import { Region } from "../../src/cache/region.ts";
 import { Store } from "../../src/core/store.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { faulty } from "../../src/testing/faulty.ts";
+import { ClaimWatch } from "../support/claim_watch.ts";
 
 const KEYS = ["a", "b"] as const;
 const LEASE = 10_000;
@@ -27,7 +28,7 @@ type Step =
 
 const by = fc.nat(1);
 const key = fc.constantFrom(...KEYS);
-const takes = fc.nat(6);
+const takes = fc.constantFrom(0, 1, 2, 3, 6, 60);
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: is("create"), key, by, fails: fc.boolean(), takes }) },
@@ -58,7 +59,8 @@ class History {
   readonly #faults: readonly Fault[];
   // Values with a number up to this one are gone.
   readonly #gone = new Map<string, number>();
-  // Whoever changes a key takes its lease away; so does a fault, maybe.
+  readonly #claims: ClaimWatch | undefined;
+  // Whoever changes a key takes its lease away.
   readonly #disturbances = new Map<string, number>();
   readonly #changing = new Map<string, number>();
   readonly #running = new Map<string, Set<{ readonly began: number; readonly disturbances: number }>>();
@@ -69,20 +71,23 @@ class History {
     this.#kind = kind;
     this.#faults = faults;
     let backend = memory<unknown>({ now: this.clock.now });
+    if (kind === "shared") {
+      this.#claims = new ClaimWatch(this.clock.now, (broken) => this.broken.push(broken));
+      backend = this.#claims.store(backend);
+    }
     if (kind !== "process") {
       for (const fault of ["fail", "lose-reply"] as const) {
         backend = faulty(backend, { fault, when: () => this.#fault === fault });
       }
-      const onCall = () => {
-        this.#storeCalls++;
-        if (this.#fault !== "none") this.#disturb(KEYS);
-      };
-      backend = faulty(backend, { fault: "none", onCall, gate: () => turns(this.#storeCalls % 3) });
+      const onCall = () => this.#storeCalls++;
+      // Now and then a call is overtaken by all others.
+      const gate = () => turns(this.#storeCalls % 7 === 0 ? 100 : this.#storeCalls % 3);
+      backend = faulty(backend, { fault: "none", onCall, gate });
       if (kind === "leases") backend = { ...backend, supports: { ...backend.supports, swap: false } };
     }
-    this.regions = (kind === "shared" ? [0, 1] : [0]).map(() =>
+    this.regions = (kind === "shared" ? [0, 1] : [0]).map((index) =>
       new Region<Value>({
-        store: new Store<unknown>(kind === "process" ? backend : { ...backend }),
+        store: new Store<unknown>(this.#claims?.region(backend, index) ?? backend),
         ttl: 1000,
         staleWhileRevalidate: 1000,
         // What a process remembers for an outage may be gone elsewhere.
@@ -97,18 +102,19 @@ class History {
   async begin(step: Step): Promise<void> {
     if (step.do === "yield") return await turns(step.turns);
     if (step.do === "advance") return this.clock.advance(step.milliseconds);
-    const region = this.regions[step.by % this.regions.length]!;
+    const by = step.by % this.regions.length;
+    const region = this.regions[by]!;
     const upTo = this.#values;
     switch (step.do) {
       case "create": {
         const seen = this.#seen([step.key]);
-        const create = () => this.#create(step.key, step.takes, step.fails, seen);
+        const create = () => this.#create(by, step.key, step.takes, step.fails, seen);
         return this.#read([step.key], async () => [await region.getOrCreate(step.key, create, { tags: ["tag"] })]);
       }
       case "create many": {
         const seen = this.#seen(KEYS);
         const create = (keys: readonly string[]) =>
-          Promise.all(keys.map(async (key) => [key, await this.#create(key, step.takes, false, seen)] as const));
+          Promise.all(keys.map(async (key) => [key, await this.#create(by, key, step.takes, false, seen)] as const));
         return this.#read(KEYS, async () => (await region.getOrCreateMany(KEYS, create, { tags: ["tag"] })).values());
       }
       case "get":
@@ -186,12 +192,13 @@ class History {
 
   /** What had happened to these keys when a call began that may create them. */
   #seen(keys: readonly string[]): ReadonlyMap<string, number> | undefined {
-    // Within a process nothing comes between a claim and its creator.
-    if (this.#kind === "process") return undefined;
+    // Within a process nothing comes between a claim and its creator; where claims are watched, nobody asks.
+    if (this.#kind !== "leases") return undefined;
     return new Map(keys.map((key) => [key, this.#changing.get(key) ? -1 : this.#disturbances.get(key) ?? 0]));
   }
 
   async #create(
+    by: number,
     key: string,
     takes: number,
     fails: boolean,
@@ -202,7 +209,8 @@ class History {
     const now = { began: this.clock.now(), disturbances: seen?.get(key) ?? disturbances };
     const running = this.#running.get(key) ?? new Set();
     this.#running.set(key, running);
-    for (const other of running) {
+    this.#claims?.begin(by, key);
+    for (const other of this.#claims ? [] : running) {
       const isUndisturbed = other.disturbances === disturbances && now.disturbances === disturbances;
       const isLive = now.began - other.began < LEASE && isUndisturbed && !this.#changing.get(key);
       if (isLive) this.broken.push(new Error(`two creators of ${key} at once`));

@@ -66,6 +66,24 @@ describe("A region over a store that fails", () => {
     assertEquals(await region.get("a"), 1);
   });
 
+  test("gives a claim up although the store is left alone when the creator ends", async () => {
+    for (const fails of [false, true]) {
+      const { region, fail, events } = withOutage({ onStoreError: "bypass", lease: { ttl: 1e9 } });
+      const gate = Promise.withResolvers<number>();
+      const first = region.getOrCreate("a", () => gate.promise);
+      await until(() => events.includes("create a"));
+      fail("fail");
+      assertEquals(await region.get("b"), undefined);
+      fail();
+      if (fails) gate.reject(new Error("none today"));
+      else gate.resolve(1);
+      assertEquals(await first.catch(() => 0), fails ? 0 : 1);
+      // A call that cannot do without the store does not wait for somebody who is gone.
+      const options = { onStoreError: "throw", signal: AbortSignal.timeout(5000) } as const;
+      assertEquals(await region.getOrCreate("a", () => 2, options), fails ? 2 : 1);
+    }
+  });
+
   test("does without it where it is told to, by region or by call", async () => {
     for (const isCall of [false, true]) {
       const policy = { onStoreError: "bypass" } as const;

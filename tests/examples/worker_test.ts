@@ -102,7 +102,7 @@ describe("examples/worker", { skip }, () => {
     const before = asked.length;
     const { promise, resolve } = Promise.withResolvers<void>();
     gate = promise;
-    const answers = Promise.all(Array.from({ length: 8 }, () => rates("tuesday")));
+    const answers = Promise.all(Array.from({ length: 20 }, () => rates("tuesday")));
     await until(async () => await Promise.resolve(asked.length > before), "the service is asked");
     resolve();
     assertEquals(new Set((await answers).map((one) => JSON.stringify(one))).size, 1);

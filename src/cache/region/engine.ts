@@ -80,9 +80,7 @@ export class Engine<V> extends Ground<V> {
         if (over >= 0 || this.#isDueEarly(found!.entry, moment)) this.refresh(key, name, wish, found!, create);
         return found!.entry.v!;
       }
-      let flight = this.flightOf(name);
-      // Its claim was there before the look, and is gone: others have deleted or written the key since.
-      if (flight && token !== undefined && flight.token === token && found?.entry.l !== token) flight = undefined;
+      let flight = this.flightAfter(name, token, found);
       this.tell(flight ? "wait" : "miss", key);
       flight ??= this.fly(name, wish.tags, (flight) => this.create(flight, key, name, create, wish, found, false));
       const value = await flight.join(signal);
@@ -106,6 +104,18 @@ export class Engine<V> extends Ground<V> {
 
   flightOf(name: string): Flight<Outcome<V>> | undefined {
     return this.room.flights.get(name) as Flight<Outcome<V>> | undefined;
+  }
+
+  /**
+   * The flight to wait for after a look, before which it had this token: none whose claim was not found any more, since others
+   * have deleted, written or invalidated the key.
+   */
+  flightAfter(name: string, token: string | undefined, found: Found<V> | undefined): Flight<Outcome<V>> | undefined {
+    const flight = this.flightOf(name);
+    if (token === undefined || flight?.token !== token) return flight;
+    // A strategy of one's own judges the old value in the entry, not the claim.
+    const isInvalid = found?.invalid === "hard" && !this.options.invalidation;
+    return found?.entry.l === token && !isInvalid ? flight : undefined;
   }
 
   fly(
@@ -224,11 +234,21 @@ export class Engine<V> extends Ground<V> {
     const isStored = verdict.isStored && value !== undefined && (wish.shouldCache?.(value, key) ?? true);
     const entry = isStored ? this.envelope(key, value, wish, verdict.ttl, claim.stamp, duration) : undefined;
     if (!entry) return await this.release(claim, key);
-    await this.guard("write", key, true, () => claim.commit(entry, endOf(entry, wish)));
+    await this.#end("write", key, () => claim.commit(entry, endOf(entry, wish)));
   }
 
   async release(claim: Claim<V> | undefined, key: string): Promise<void> {
-    if (claim) await this.guard("lease", key, true, () => claim.release());
+    if (claim) await this.#end("lease", key, () => claim.release());
+  }
+
+  /** Ends a claim. It is renewed until then, so that is tried also while the store is left alone; but nobody waits for it. */
+  async #end(during: "write" | "lease", key: string, work: () => Awaitable<unknown>): Promise<void> {
+    let isTried = false;
+    await this.guard(during, key, true, () => {
+      isTried = true;
+      return work();
+    });
+    if (!isTried) void Promise.resolve().then(work).catch(() => {});
   }
 
   /** The envelope of a value; none if its lifetime is over before it began. */

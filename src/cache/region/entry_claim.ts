@@ -76,16 +76,23 @@ export class EntryClaim<V> implements Claim<V> {
 
   async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
     await this.#renewal!.stop();
-    retire(this.token);
-    return await this.#write(plain(entry), expiresAt);
+    try {
+      return await this.#write(plain(entry), expiresAt);
+    } finally {
+      // Not before: until it is written, another region of this process would take it for left behind.
+      retire(this.token);
+    }
   }
 
   async release(): Promise<void> {
     await this.#renewal!.stop();
-    retire(this.token);
-    if (this.#version === undefined) return;
-    if (this.found) await this.#write(plain({ ...this.found.entry, l: undefined, u: undefined }), this.#end);
-    else await this.#backend.remove(this.#key, { condition: { version: this.#version } });
+    try {
+      if (this.#version === undefined) return;
+      if (this.found) await this.#write(plain({ ...this.found.entry, l: undefined, u: undefined }), this.#end);
+      else await this.#backend.remove(this.#key, { condition: { version: this.#version } });
+    } finally {
+      retire(this.token);
+    }
   }
 
   async #renew(): Promise<boolean> {

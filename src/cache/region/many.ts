@@ -45,15 +45,16 @@ export async function getOrCreateMany<V>(
   const names = await namesOf(engine, keys);
   const values = new Map<string, V>();
   const look = async (open: readonly string[]): Promise<readonly string[]> => {
+    const tokens = open.map((key) => engine.flightOf(names.get(key)!)?.token);
     const all = await readMany(engine, open, names, wish, signal);
     const missing = new ManyCreation(engine, create, wish, false);
     const stale = new ManyCreation(engine, create, wish, true);
     const flights: [key: string, flight: Flight<Outcome<V>>][] = [];
-    for (const key of open) {
+    for (const [index, key] of open.entries()) {
       const name = names.get(key)!;
       const found: Found<V> | undefined = all.get(key);
       const over = overdue(found, engine.now(), wish.maxAge);
-      const running = engine.flightOf(name);
+      const running = engine.flightAfter(name, tokens[index], found);
       if (over < 0 || over < wish.staleWhileRevalidate) {
         engine.tell(over < 0 ? "hit" : "stale", key);
         values.set(key, found!.entry.v!);

@@ -48,7 +48,10 @@ export interface FreshnessOptions<V = unknown> {
 export interface RegionOptions<V = unknown> extends FreshnessOptions<V> {
   /** Where values live; its codec must be able to keep objects. The region closes it. @default {a `Map` of its own} */
   readonly store?: Store<unknown> | undefined;
-  /** What the region's keys start with in the store; regions with one name and one store share values. @default {"region"} */
+  /**
+   * What the region's keys start with in the store. Regions with one name and one store share values, and so do those
+   * without a name: give each kind of value a name of its own. @default {"region"}
+   */
   readonly name?: string | undefined;
   /** By how much lifetimes vary at random, as a share: with 0.1 a value lives for 90 to 100 % of its ttl. @default {0} */
   readonly jitter?: number | undefined;
