@@ -124,7 +124,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#check("write", key, options);
     checkValue(value);
     const expiresAt = this.#expiresAt(options);
-    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
+    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options, expiresAt);
     this.#atHand.writeSync!(key, value, expiresAt);
     return this;
   }
@@ -363,9 +363,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   // Apart from set(), whose every call would pay for this closure or wait.
-  async #set(key: string, value: V, options?: SetOptions): Promise<this> {
-    await this.#write(key, value, options);
-    return this;
+  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+    const written = expiresAt === EXPIRED
+      ? this.#backend.remove(key, options)
+      : this.#backend.write(key, value, options === undefined ? { expiresAt } : { ...options, expiresAt });
+    return Promise.resolve<unknown>(written).then(() => this);
   }
 
   async #size(): Promise<number> {
