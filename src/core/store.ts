@@ -363,11 +363,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   // Apart from set(), whose every call would pay for this closure or wait.
-  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
-    const written = expiresAt === EXPIRED
-      ? this.#backend.remove(key, options)
-      : this.#backend.write(key, value, options === undefined ? { expiresAt } : { ...options, expiresAt });
-    return Promise.resolve<unknown>(written).then(() => this);
+  async #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+    const how = { ...options, expiresAt };
+    await (expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how));
+    return this;
   }
 
   async #size(): Promise<number> {
