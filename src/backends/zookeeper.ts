@@ -35,7 +35,8 @@ export interface ZookeeperOptions {
   readonly acl?: "open" | "creator" | "read" | readonly ZookeeperAcl[] | undefined;
   /**
    * Whether entries that this store adds end with its session: with `close()`, or `sessionTimeout` after its process died.
-   * That is what a lease needs: nobody has to wait for the deadline of one who is gone. @default {false}
+   * That is what a lease needs: nobody has to wait for the deadline of one who is gone. What `lease.fence()` counts ends
+   * with the session too, so fences need a store without this. @default {false}
    */
   readonly ephemeral?: boolean | undefined;
   /** The longest request that the servers take (`jute.maxbuffer`), in bytes. @default {1048575} */
@@ -51,7 +52,9 @@ const OPTIONS = ["path", "timeout", "sessionTimeout", "auth", "acl", "ephemeral"
  * `node-zookeeper-client` that is not connected yet and is the store's own from then on. It is connected by the first
  * call. It needs Deno, Bun or Node.
  *
- * Its `revision()` and `watch()` see every change of an entry, also one that another program makes. A given client is of
+ * Its `revision()` and `watch()` see every change of an entry, also one that another program makes. They see it when the
+ * server that this store is connected to knows of it: of several servers a follower may be behind, by `syncLimit` ticks at
+ * most, and so may be what is read there. A store always sees what it wrote itself. A given client is of
  * no more use when its session has expired; named servers get a new one.
  *
  * @throws {TypeError} If an option is unknown, or the place or the path has no legal name.

@@ -124,7 +124,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#check("write", key, options);
     checkValue(value);
     const expiresAt = this.#expiresAt(options);
-    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
+    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options, expiresAt);
     this.#atHand.writeSync!(key, value, expiresAt);
     return this;
   }
@@ -363,8 +363,9 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   // Apart from set(), whose every call would pay for this closure or wait.
-  async #set(key: string, value: V, options?: SetOptions): Promise<this> {
-    await this.#write(key, value, options);
+  async #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+    const how = { ...options, expiresAt };
+    await (expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how));
     return this;
   }
 

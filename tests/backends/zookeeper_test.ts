@@ -129,13 +129,24 @@ interface ClientWatches {
 }
 
 /** How many watches on data the server keeps. */
-function watches(): Promise<number> {
+async function watches(): Promise<number> {
+  return Number(/Total watches:(\d+)/.exec(await tell(server, "wchs"))?.[1]);
+}
+
+/** The sessions that a server knows. */
+async function sessionsOf(server: ZookeeperServer): Promise<string[]> {
+  const [, sessions = ""] = /^Session Sets[^]*?:\n([^]*?)^ephemeral nodes/m.exec(await tell(server, "dump")) ?? [];
+  return sessions.match(/0x[0-9a-f]+/g) ?? [];
+}
+
+/** What a server says to a word of four letters. */
+function tell({ port }: ZookeeperServer, word: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const socket = connect(server.port, "127.0.0.1", () => socket.write("wchs"));
+    const socket = connect(port, "127.0.0.1", () => socket.write(word));
     socket.on("data", (bytes) => text += bytes);
     socket.on("error", reject);
-    socket.on("close", () => resolve(Number(/Total watches:(\d+)/.exec(text)?.[1])));
+    socket.on("close", () => resolve(text));
   });
 }
 
@@ -520,15 +531,18 @@ describe("zookeeper() and outages", { skip }, () => {
   test("a lost session is made anew; its watches and the revision stay true", async () => {
     const store = onProxy("/expiry", { sessionTimeout: 500, timeout: 1000 });
     const healthy = connected<number>("/expiry", {}, own.address);
+    await healthy.has("a");
+    const others = await sessionsOf(own);
     await store.setMany([["a", 1], ["b", 2]]);
     const told: boolean[] = [];
     const stop = await store.backend.watch!((isWatching) => told.push(isWatching));
     const before = await store.revision();
     assertEquals(await healthy.revision(), before);
+    const lost = (await sessionsOf(own)).filter((session) => !others.includes(session));
+    assertEquals(lost.length > 0, true);
     proxy.fault = "hang";
     await until(() => told.includes(false), "the loss of sight");
-    // Longer than the session may be silent.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await until(async () => !(await sessionsOf(own)).some((session) => lost.includes(session)), "the session's end");
     await healthy.set("a", 3);
     const after = await healthy.revision();
     told.length = 0;

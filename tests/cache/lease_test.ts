@@ -6,27 +6,41 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { disk } from "../../src/backends/disk.ts";
+import { memcached } from "../../src/backends/memcached.ts";
 import { memory } from "../../src/backends/memory.ts";
 import { none } from "../../src/backends/none.ts";
 import { redis } from "../../src/backends/redis.ts";
 import { sqlite } from "../../src/backends/sqlite.ts";
+import { zookeeper } from "../../src/backends/zookeeper.ts";
 import { Lease } from "../../src/cache/lease.ts";
+import type { ByteBackend } from "../../src/core/backend.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { Store } from "../../src/core/store.ts";
 import { StoreError } from "../../src/core/store_error.ts";
+import { prefixed } from "../../src/layers/prefixed.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
+import { memcachedIsMissing, type MemcachedServer, startMemcached } from "../support/memcached_server.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { until } from "../support/region_suite.ts";
+import { startZookeeper, zookeeperIsMissing, type ZookeeperServer } from "../support/zookeeper_server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "everymap-leases-"));
 const noRedis = redisServerIsMissing();
+const noMemcached = memcachedIsMissing();
+const noZookeeper = zookeeperIsMissing();
 let server: RedisServer;
+let forgetful: MemcachedServer;
+let keeper: ZookeeperServer;
 let places = 0;
 before(async () => {
   if (!noRedis) server = await startRedisServer();
+  if (!noMemcached) forgetful = await startMemcached();
+  if (!noZookeeper) keeper = await startZookeeper();
 });
 after(async () => {
   if (!noRedis) await server.stop();
+  if (!noMemcached) await forgetful.stop();
+  if (!noZookeeper) await keeper.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -35,6 +49,14 @@ leases("SQLite", (now) => new Store(sqlite(":memory:", { now })));
 leases("a folder", (now) => new Store(disk(join(folder, `${places++}`), { now })));
 // Its server judges by its own clock.
 leases("Redis", () => new Store(redis(server.url, { prefix: `${places++}:` })), { skip: noRedis, hasClock: false });
+leases("memcached", (now) => new Store(prefixed(memcached(forgetful.address, { now }), `${places++}:`)), {
+  skip: noMemcached,
+});
+leases("ZooKeeper, for as long as a session", (now) => new Store(ephemeral(now)), { skip: noZookeeper });
+
+function ephemeral(now: Clock = Date.now, place = places++): ByteBackend {
+  return zookeeper(`${keeper.address}/leases/${place}`, { now, ephemeral: true, timeout: 20_000 });
+}
 
 function leases(
   title: string,
@@ -65,7 +87,7 @@ function leases(
       await first.release();
       assertEquals([first.isHeld, await second.tryAcquire()], [false, true]);
       await second.release();
-      assertEquals(await store.size, 0);
+      assertEquals(await store.has("job"), false);
     });
 
     on("does not block other names, and is not taken twice by one object [DP-M04]", async (store) => {
@@ -121,9 +143,9 @@ function leases(
     }, { movesClock: true });
 
     on("lives as long as it is renewed", async (store) => {
-      const lease = await new Lease(store, "job", { ttl: 300 }).acquire();
+      const lease = await new Lease(store, "job", { ttl: 900 }).acquire();
       const began = performance.now();
-      await until(() => performance.now() - began > 700);
+      await until(() => performance.now() - began > 1200);
       assertEquals([await lease.isMine(), await new Lease(store, "job").tryAcquire()], [true, false]);
       await lease.release();
     }, { now: Date.now });
@@ -159,5 +181,35 @@ describe("Lease", () => {
     assertThrows(() => new Lease(new Store(none<unknown>()), "job"), StoreError, "create");
     assertThrows(() => new Lease(new Store(memory<unknown>()), "job", { time: 1 } as object), TypeError, "time");
     assertThrows(() => new Lease(new Store(memory<unknown>()), "job", { ttl: 0 }), RangeError);
+  });
+
+  test("is free as soon as the session of its holder ends, long before its time is over", {
+    skip: noZookeeper ?? false,
+  }, async () => {
+    const place = places++;
+    const [dying, living] = [new Store(ephemeral(Date.now, place)), new Store(ephemeral(Date.now, place))];
+    const held = await new Lease(dying, "job", { ttl: 3_600_000, renew: false }).acquire();
+    const heir = new Lease(living, "job", { pollInterval: 5 });
+    assertEquals(await heir.tryAcquire(), false);
+    await dying.close();
+    await heir.acquire({ wait: 10_000 });
+    assertEquals([held.isHeld, await heir.isMine()], [true, true]);
+    await heir.release();
+    await living.close();
+  });
+
+  test("is lost with the entry that memcached forgets, and the holder is told", {
+    skip: noMemcached ?? false,
+  }, async () => {
+    const store = new Store(memcached(forgetful.address));
+    const lost = await new Lease(store, "forgotten", { renew: false }).acquire();
+    await store.clear();
+    const heir = new Lease(store, "forgotten", { renew: false });
+    assertEquals(await heir.tryAcquire(), true);
+    assertEquals([await lost.renew(), lost.isHeld], [false, false]);
+    await lost.release();
+    assertEquals(await heir.isMine(), true);
+    await heir.release();
+    await store.close();
   });
 });

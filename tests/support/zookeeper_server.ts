@@ -54,7 +54,7 @@ maxClientCnxns=0
 minSessionTimeout=200
 maxSessionTimeout=60000
 admin.enableServer=false
-4lw.commands.whitelist=srvr,wchs,wchp
+4lw.commands.whitelist=srvr,wchs,wchp,dump
 `,
   );
   const java = ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"];

@@ -10,6 +10,9 @@ import { ReplyReader } from "./reply_reader.ts";
 
 /** Values up to this size are copied beside their command; larger ones go out as they are. */
 const COPIED_BYTES = 16_384;
+const READY = Promise.resolve();
+// Sockets make one of these of everything else, which takes longer than all that is done here; and its memory is pooled.
+const { Buffer: POOL } = globalThis as { Buffer?: { allocUnsafe(size: number): Uint8Array } };
 
 /** Who asks, for messages; and until when. */
 export interface Asking {
@@ -158,7 +161,8 @@ export class Connection {
     const abort = signal && (() => reject(signal.reason));
     if (abort) signal.addEventListener("abort", abort, { once: true });
     this.#pending.push({ asking, deadline: since + this.#timeout, resolve, reject, abort, replies: [], count });
-    if (this.#output.length === 0) queueMicrotask(() => this.#flush());
+    // Node's queueMicrotask() takes several times as long as this.
+    if (this.#output.length === 0) READY.then(this.#flush);
     if (value === undefined) this.#output.push(head);
     else this.#output.push(head, value, "\r\n");
     this.#timer ??= setTimeout(() => this.#look(), this.#timeout);
@@ -176,12 +180,12 @@ export class Connection {
     if (line !== "STORED") throw failure(asking, "denied", "the login was refused");
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const output = this.#output;
     this.#output = [];
     if (this.#end) return;
     this.#socket!.write(...toParts(output));
-  }
+  };
 
   #answer(line: string, value: Uint8Array | undefined): void {
     if (line.startsWith("STAT ")) {
@@ -248,36 +252,40 @@ const encoder = new TextEncoder();
 
 /** What is to be sent in as few parts as will do: one, but for large values. */
 function toParts(output: readonly (string | Uint8Array)[]): readonly (string | Uint8Array)[] {
-  if (output.every((part) => typeof part === "string")) return [output.join("")];
-  const parts: Uint8Array[] = [];
+  const parts: (string | Uint8Array)[] = [];
   let from = 0;
-  for (const [at, part] of output.entries()) {
-    if (typeof part === "string" || part.length <= COPIED_BYTES) continue;
+  let isText = true;
+  for (let at = 0; at < output.length; at++) {
+    const part = output[at]!;
+    if (typeof part === "string") continue;
+    isText = false;
+    if (part.length <= COPIED_BYTES) continue;
     parts.push(copied(output.slice(from, at)), part);
     from = at + 1;
   }
-  parts.push(copied(output.slice(from)));
+  if (isText) return [output.length === 1 ? output[0]! : output.join("")];
+  parts.push(copied(from === 0 ? output : output.slice(from)));
   return parts;
 }
 
-/** Room for what is to be sent: many small arrays of their own would cost more than all else about a command. */
-let slab = new Uint8Array(0);
-const SLAB_BYTES = 65_536;
-
+/** One array of all of it: a head is ASCII but for its key, and telling an encoder takes longer than the few bytes do. */
 function copied(parts: readonly (string | Uint8Array)[]): Uint8Array {
-  let room = 0;
-  for (const part of parts) room += typeof part === "string" ? part.length * 3 : part.length;
-  // What was sent may still be on its way, so room is never used twice.
-  if (slab.length < room) slab = new Uint8Array(Math.max(room, SLAB_BYTES));
   let size = 0;
-  for (const part of parts) {
-    if (typeof part === "string") size += encoder.encodeInto(part, slab.subarray(size)).written;
-    else {
-      slab.set(part, size);
-      size += part.length;
+  for (let index = 0; index < parts.length; index++) size += parts[index]!.length;
+  const sent = POOL?.allocUnsafe(size) ?? new Uint8Array(size);
+  let at = 0;
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!;
+    if (typeof part === "string") {
+      for (let from = 0; from < part.length; from++) {
+        const code = part.charCodeAt(from);
+        if (code > 127) return copied(parts.map((part) => typeof part === "string" ? encoder.encode(part) : part));
+        sent[at++] = code;
+      }
+    } else {
+      sent.set(part, at);
+      at += part.length;
     }
   }
-  const sent = slab.subarray(0, size);
-  slab = slab.subarray(size);
   return sent;
 }

@@ -26,8 +26,7 @@ export class ReplyReader {
 
   /** Takes the next bytes. */
   push(bytes: Uint8Array): void {
-    // A Buffer's slice() would be a view.
-    let chunk = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let chunk = bytes;
     if (this.#rest) {
       chunk = joined(this.#rest, chunk);
       this.#rest = undefined;
@@ -38,9 +37,10 @@ export class ReplyReader {
         at = this.#fill(this.#value, chunk, at);
         continue;
       }
-      const end = chunk.indexOf(LINE_FEED, at);
-      if (end < 0) {
-        this.#rest = chunk.slice(at);
+      let end = at;
+      while (end < chunk.length && chunk[end] !== LINE_FEED) end++;
+      if (end === chunk.length) {
+        this.#rest = copyOf(chunk, at, end);
         return;
       }
       const start = at;
@@ -54,7 +54,7 @@ export class ReplyReader {
       for (let digit = start + 3; chunk[digit]! >= ZERO; digit++) size = size * 10 + chunk[digit]! - ZERO;
       // With the end of its line.
       if (chunk.length - at >= size + 2) {
-        const value = chunk.slice(at, at + size);
+        const value = copyOf(chunk, at, at + size);
         at += size + 2;
         this.#onReply(line, value);
       } else {
@@ -92,6 +92,11 @@ function textOf(chunk: Uint8Array, start: number, end: number): string {
   for (let at = start; at < end; at++) text += String.fromCharCode(chunk[at]!);
   // Some servers leave the carriage return out.
   return chunk[end] === undefined || chunk[end] <= SPACE ? text : text + String.fromCharCode(chunk[end]);
+}
+
+// A Buffer's slice() would be a view.
+function copyOf(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset + start, end - start).slice();
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -70,39 +70,33 @@ export class Nodes {
   }
 
   /** A child with its data, or `undefined`; the watcher is called once, when it changes or goes. */
-  async get(asking: Asking, name: string, watcher?: ZookeeperWatcher): Promise<Node | undefined> {
+  get(asking: Asking, name: string, watcher?: ZookeeperWatcher): Promise<Node | undefined> {
     const path = this.path(name);
-    try {
-      return await this.#session.call<Node>(asking, (client, done) => {
-        const take = (error: unknown, data?: Uint8Array | null, stat?: ZookeeperStat) => {
-          if (error) return done(error);
-          try {
-            const { payload, expiresAt } = unframe(new Uint8Array(data ?? NOTHING));
-            done(undefined, { stat: stat!, value: payload, expiresAt });
-          } catch (cause) {
-            done(fail(asking, "corrupt", "its frame is broken", cause));
-          }
-        };
-        if (watcher) client.getData(path, watcher, take);
-        else client.getData(path, take);
-      });
-    } catch (error) {
-      if (codeOf(error) === Codes.noNode) return undefined;
-      throw error;
-    }
+    return this.#session.call<Node | undefined>(asking, (client, done) => {
+      const take = (error: unknown, data?: Uint8Array | null, stat?: ZookeeperStat) => {
+        if (error) return codeOf(error) === Codes.noNode ? done(undefined) : done(error);
+        try {
+          const { payload, expiresAt } = unframe(new Uint8Array(data ?? NOTHING));
+          done(undefined, { stat: stat!, value: payload, expiresAt });
+        } catch (cause) {
+          done(fail(asking, "corrupt", "its frame is broken", cause));
+        }
+      };
+      if (watcher) client.getData(path, watcher, take);
+      else client.getData(path, take);
+    });
   }
 
   /** Changes the data of a child, whatever it is; `undefined` if there is none. */
-  async set(asking: Asking, name: string, data: Uint8Array): Promise<ZookeeperStat | undefined> {
-    try {
-      return await this.#session.call<ZookeeperStat>(
-        asking,
-        (client, done) => client.setData(this.path(name), toBuffer(data), -1, done),
-      );
-    } catch (error) {
-      if (codeOf(error) === Codes.noNode) return undefined;
-      throw error;
-    }
+  set(asking: Asking, name: string, data: Uint8Array): Promise<ZookeeperStat | undefined> {
+    return this.#session.call<ZookeeperStat | undefined>(
+      asking,
+      (client, done) =>
+        client.setData(this.path(name), toBuffer(data), -1, (error, stat) => {
+          if (error && codeOf(error) === Codes.noNode) done(undefined);
+          else done(error, stat);
+        }),
+    );
   }
 
   /** Whether there are these children, one by one. */

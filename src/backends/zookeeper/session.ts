@@ -7,6 +7,7 @@
 
 import { StoreError } from "../../core/store_error.ts";
 import { loadZookeeper, type ZookeeperClient, type ZookeeperModule } from "./client.ts";
+import { Timeouts } from "./timeouts.ts";
 
 /** Who asks, for messages and to give up. */
 export interface Asking {
@@ -43,6 +44,7 @@ interface Inner {
 export class Session {
   readonly #options: SessionOptions;
   readonly #onEvent: (event: SessionEvent) => void;
+  readonly #timeouts = new Timeouts();
   #module: ZookeeperModule | undefined;
   #client: ZookeeperClient | undefined;
   #isConnected = false;
@@ -78,6 +80,7 @@ export class Session {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#timeouts.close();
     this.#drop("closed");
   }
 
@@ -91,15 +94,15 @@ export class Session {
       const { signal } = asking;
       if (signal?.aborted) return reject(signal.reason);
       const finish = () => {
-        clearTimeout(timer);
+        this.#timeouts.stop(wait);
         signal?.removeEventListener("abort", abort);
       };
-      const timer = setTimeout(() => {
+      const wait = this.#timeouts.start(timeout, () => {
         finish();
         reject(fail(asking, "timeout", `no answer within ${this.#options.timeout} ms`));
         // The next server may do better, and this one would answer to nobody.
         if (this.#client === client) cut(client);
-      }, timeout);
+      });
       const abort = () => {
         finish();
         reject(signal!.reason);
@@ -215,12 +218,17 @@ export function fail(
   return new StoreError(code, { store, operation, key, reason, cause });
 }
 
+interface NodeBuffer {
+  readonly Buffer: { from(...parts: unknown[]): Uint8Array };
+}
+let buffers: NodeBuffer | undefined;
+
 /** The same bytes as the client wants them. */
 export function toBuffer(bytes: Uint8Array): Uint8Array {
-  const { process } = globalThis as unknown as {
-    process: { getBuiltinModule(name: "node:buffer"): { Buffer: { from(...parts: unknown[]): Uint8Array } } };
-  };
-  return process.getBuiltinModule("node:buffer").Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // Asked each time it takes longer than all else about a write.
+  buffers ??= (globalThis as unknown as { process: { getBuiltinModule(name: "node:buffer"): NodeBuffer } }).process
+    .getBuiltinModule("node:buffer");
+  return buffers.Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function cut(client: ZookeeperClient): void {

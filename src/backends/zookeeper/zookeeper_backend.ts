@@ -74,10 +74,15 @@ export class ZookeeperBackend implements ByteBackend {
   }
 
   read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
-    return this.#run("read", key, options, async (asking) => {
-      const node = await this.#nodes.get(asking, toNodeName(key));
-      return this.#isLive(node) ? toEntry(node, options?.details) : undefined;
-    });
+    return this.#run(
+      "read",
+      key,
+      options,
+      (asking) =>
+        this.#nodes.get(asking, toNodeName(key)).then((node) =>
+          this.#isLive(node) ? toEntry(node, options?.details) : undefined
+        ),
+    );
   }
 
   has(key: string, options?: CallOptions): Promise<boolean> {
@@ -89,10 +94,10 @@ export class ZookeeperBackend implements ByteBackend {
     );
   }
 
-  async write(key: string, raw: Uint8Array, options: WriteOptions = {}): Promise<string | boolean> {
+  write(key: string, raw: Uint8Array, options: WriteOptions = {}): Promise<string | boolean> {
     const { expiresAt, condition, signal } = options;
-    if (isPast(expiresAt, this.now)) return await this.#writeExpired(key, options);
-    return await this.#run("write", key, { signal }, async (asking) => {
+    if (isPast(expiresAt, this.now)) return this.#writeExpired(key, options);
+    return this.#run("write", key, { signal }, async (asking) => {
       const name = toNodeName(key);
       const data = this.#toData(asking, name, raw, expiresAt);
       if (condition === undefined) return await this.#put(asking, name, data, expiresAt);
