@@ -148,5 +148,7 @@ export class Expressions {
 
 /** Texts as Postgres writes an array of them: one text, whatever a client makes of arrays. */
 export function arrayLiteral(texts: readonly string[]): string {
+  // Most have nothing to be escaped, and together they are looked through in a fraction of the time.
+  if (!/["\\]/.test(texts.join(""))) return texts.length === 0 ? "{}" : `{"${texts.join('","')}"}`;
   return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }
