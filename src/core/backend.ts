@@ -140,7 +140,7 @@ export interface Backend<Raw> {
   readSync?(key: string): Raw | undefined;
   /** {@linkcode write} without a condition, for a backend that is done when it returns. */
   writeSync?(key: string, raw: Raw, expiresAt?: number): void;
-  /** The entries that are there; one round trip. */
+  /** The entries that are there, in a `Map` that the caller may change; one round trip. */
   readMany?(keys: readonly string[], options?: ReadOptions): Awaitable<Map<string, Entry<Raw>>>;
   /** Writes all, in one round trip; unconditional. */
   writeMany?(entries: ReadonlyMap<string, Raw>, options?: Omit<WriteOptions, "condition">): Awaitable<void>;

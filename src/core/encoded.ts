@@ -93,14 +93,16 @@ export function encoded<V, Raw>(
       return turns.run(key, async () => write(key, await encoding, options));
     },
     readMany: async (keys, options) => {
-      const values = new Map<string, Entry<V>>();
-      for (const [key, entry] of await inner.readMany!(keys, options)) {
-        const decoded = decode(key, entry);
-        // A promise for each would cost more than decoding a short value.
+      // In its place, because another Map would cost more than decoding short values.
+      const entries: Map<string, Entry<unknown>> = await inner.readMany!(keys, options);
+      for (const [key, entry] of entries) {
+        const decoded = decode(key, entry as Entry<Raw>);
+        // As would a promise for each.
         const value = isPending(decoded) ? await decoded : decoded;
-        if (value) values.set(key, value);
+        if (value) entries.set(key, value);
+        else entries.delete(key);
       }
-      return values;
+      return entries as Map<string, Entry<V>>;
     },
     take: async (key, options) => {
       const entry = await inner.take!(key, options);

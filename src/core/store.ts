@@ -220,12 +220,15 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** The values of these keys in the order asked for, misses left out; one round trip where the backend can. */
   async getMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, V>> {
-    const wanted = this.#checkMany("read", keys, options);
+    // Made first, it brings the keys into order, each once; filling it is cheaper than making another one.
     const values = new Map<string, V>();
+    for (const key of keys) values.set(key, undefined!);
+    const wanted = this.#checkMany("read", values.keys(), options);
     const found = wanted.length > 0 && await this.#backend.readMany?.(wanted, options);
     for (const key of wanted) {
       const entry = found ? found.get(key) : await this.#backend.read(key, options);
       if (entry) values.set(key, entry.value);
+      else values.delete(key);
     }
     return values;
   }
@@ -234,7 +237,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   async setMany(entries: Iterable<readonly [string, V]>, options?: SetOptions): Promise<this> {
     const values = new Map<string, V>(entries);
     const keys = this.#checkMany("write", values.keys(), options);
-    for (const value of values.values()) checkValue(value);
+    values.forEach(checkValue);
     const expiresAt = this.#expiresAt(options);
     const how = { ...options, expiresAt };
     if (expiresAt === EXPIRED) await this.deleteMany(keys, options);
@@ -248,7 +251,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   /** Removes these keys; how many were there. One round trip where the backend can. */
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
-    const wanted = this.#checkMany("remove", keys, options);
+    const wanted = this.#checkMany("remove", new Set(keys), options);
     if (wanted.length > 0 && this.#backend.removeMany) return await this.#backend.removeMany(wanted, options);
     let count = 0;
     for (const key of wanted) if (await this.#backend.remove(key, options)) count++;
@@ -447,10 +450,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   #checkMany(operation: string, keys: Iterable<string>, options?: CallOptions): string[] {
-    const unique = [...new Set(keys)];
+    const all = [...keys];
     this.#check(operation, "", options);
-    for (const key of unique) this.#check(operation, key);
-    return unique;
+    for (const key of all) this.#check(operation, key);
+    return all;
   }
 
   #need(feature: keyof Backend<V>["supports"]): void {

@@ -50,6 +50,12 @@ export class Expressions {
     return `${column} IN (SELECT value FROM json_each(${draft.bind(JSON.stringify(keys))}))`;
   }
 
+  /** The rows with these keys, in Postgres; unlike a condition it does not first bring equal keys together. */
+  joined(draft: Draft, keys: readonly string[]): string {
+    const list = `unnest(${draft.bind(arrayLiteral(keys), "text::text[]")}) AS everymapkeys (everymapwanted)`;
+    return `${this.place.target} JOIN ${list} ON ${quote(this.place.key)} = everymapwanted`;
+  }
+
   /** In the order of bytes, whatever the order of the column. */
   inOrder(table: string): string {
     return `${table}${quote(this.place.key)} COLLATE ${this.isPostgres ? '"C"' : "BINARY"}`;
@@ -148,5 +154,7 @@ export class Expressions {
 
 /** Texts as Postgres writes an array of them: one text, whatever a client makes of arrays. */
 export function arrayLiteral(texts: readonly string[]): string {
+  // Most have nothing to be escaped, and together they are looked through in a fraction of the time.
+  if (!/["\\]/.test(texts.join(""))) return texts.length === 0 ? "{}" : `{"${texts.join('","')}"}`;
   return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }

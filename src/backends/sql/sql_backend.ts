@@ -128,9 +128,10 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const details = options?.details ?? false;
       const now = this.now();
       const batch = this.#pages(keys).map((page) => statements.read(page, now, details));
+      const { values } = this.#options;
       const found = new Map<string, Entry<Raw>>();
       for (const { rows } of await this.#runAll(batch)) {
-        for (const row of rows) found.set(this.#options.values.keyOf(row), this.#entry(row, details));
+        for (const row of rows) found.set(values.keyOf(row), this.#entry(row, details));
       }
       return found;
     });

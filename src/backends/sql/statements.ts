@@ -21,9 +21,11 @@ export class Statements extends Expressions {
   read(keys: string | readonly string[], now: number, details: boolean): SqlStatement {
     const draft = new Draft(this.place.dialect);
     const isSingle = typeof keys === "string";
-    const isWanted = isSingle ? this.isKey(draft, "", keys) : this.isOneOf(draft, "", keys);
+    const isJoined = !isSingle && this.isPostgres;
+    const from = isJoined ? this.joined(draft, keys) : this.place.target;
+    const isWanted = isJoined ? undefined : isSingle ? this.isKey(draft, "", keys) : this.isOneOf(draft, "", keys);
     const where = this.where(draft, "", isWanted, this.isLive(draft, "", now));
-    return draft.statement(`SELECT ${this.#fields(!isSingle, details)} FROM ${this.place.target} WHERE ${where}`, true);
+    return draft.statement(`SELECT ${this.#fields(!isSingle, details)} FROM ${from} WHERE ${where}`, true);
   }
 
   has(key: string, now: number): SqlStatement {
