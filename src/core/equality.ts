@@ -5,7 +5,7 @@
  */
 
 /** What is nested deeper, as a cycle is, counts as different. */
-const MAX_DEPTH = 1100;
+const MAX_DEPTH = 2000;
 
 /** Whether two values are equal in value, type and prototype. */
 export function isEqual(a: unknown, b: unknown, depth = 0): boolean {
