@@ -1,4 +1,4 @@
-import { after, before } from "node:test";
+import { after, before, describe } from "node:test";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import postgres from "postgres";
@@ -81,11 +81,12 @@ const SUBJECTS: TableSubject[] = [
     },
   },
 ];
-checkTableLaws("postgres", () => client, SUBJECTS, { skip });
-
-const [made] = SUBJECTS as [TableSubject];
-const rows = SUBJECTS.find(({ options }) => options?.rows)!;
-checkTableLaws("pg", () => pool, [made, rows].map((subject) => ({ ...subject, laws: OF_VALUES })), { skip });
-checkTableLaws("pglite", () => lite, [{ ...made, laws: OF_VALUES }], {
-  refusesKey: (key) => key.includes("\0") || key.startsWith("\ufeff"),
+describe("tables of Postgres", () => {
+  checkTableLaws("postgres", () => client, SUBJECTS, { skip });
+  const [made] = SUBJECTS as [TableSubject];
+  const rows = SUBJECTS.find(({ options }) => options?.rows)!;
+  checkTableLaws("pg", () => pool, [made, rows].map((subject) => ({ ...subject, laws: OF_VALUES })), { skip });
+  checkTableLaws("pglite", () => lite, [{ ...made, laws: OF_VALUES }], {
+    refusesKey: (key) => key.includes("\0") || key.startsWith("\ufeff"),
+  });
 });

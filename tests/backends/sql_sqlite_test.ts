@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before } from "node:test";
+import { after, before, describe } from "node:test";
 import { createClient } from "@libsql/client";
 import type { LocalSqliteDatabase } from "../../src/backends/sql.ts";
 import { checkTableLaws, OF_VALUES, type TableSubject, TEXT_IS_TEXT } from "../support/sql_laws.ts";
@@ -72,9 +72,11 @@ function subjects(run: (text: string) => unknown): TableSubject[] {
   ];
 }
 
-checkTableLaws("node:sqlite", () => node, subjects((text) => node.exec(text)));
-checkTableLaws("bun:sqlite", () => bun, subjects((text) => bun.prepare(text).run()).slice(0, 2), {
-  skip: isBun ? false : "bun:sqlite is there on Bun alone",
+describe("tables of SQLite", () => {
+  checkTableLaws("node:sqlite", () => node, subjects((text) => node.exec(text)));
+  checkTableLaws("bun:sqlite", () => bun, subjects((text) => bun.prepare(text).run()).slice(0, 2), {
+    skip: isBun ? false : "bun:sqlite is there on Bun alone",
+  });
+  const onLibsql = subjects((text) => libsql.execute(text));
+  checkTableLaws("libsql", () => libsql, [onLibsql[1]!, onLibsql[2]!, onLibsql[6]!]);
 });
-const onLibsql = subjects((text) => libsql.execute(text));
-checkTableLaws("libsql", () => libsql, [onLibsql[1]!, onLibsql[2]!, onLibsql[6]!]);
