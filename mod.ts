@@ -1,9 +1,9 @@
 /**
  * Every store is a Map: put `await` in front.
  *
- * This is the portable surface: the {@linkcode Store}, what keeps entries in memory, plain codecs, layers, and the
- * {@linkcode DurableMap}. Places outside memory have a subpath each, such as `@everymap/everymap/backends/disk`, so that a
- * program loads what it uses.
+ * This is the portable surface: the {@linkcode Store}, what keeps entries in memory, plain codecs, layers, and what stands
+ * on a store: the {@linkcode Region}, {@linkcode memoize} and the {@linkcode DurableMap}. Places outside memory have a
+ * subpath each, such as `@everymap/everymap/backends/disk`, so that a program loads what it uses.
  *
  * @example
  * ```ts

@@ -17,8 +17,8 @@ export type { Memoized, MemoizeOptions, RegionChoice, ResultOptions };
  * `false` too. What the function throws is not.
  *
  * A function that uses `this` remembers for each instance apart, by an id that is good for this process only, unless a
- * `scope` says otherwise; `load.invalidate.call(instance, …)` means an instance, too. Two functions of one name need a `name` each in a region they share, and a function without a name needs
- * one where other processes share the region.
+ * `scope` says otherwise; `load.invalidate.call(instance, …)` means an instance, too. Two functions of one name need a
+ * `name` each in a region they share, and a function without a name needs one where other processes share the region.
  *
  * @throws {TypeError} If an option is unknown, there is neither a region nor a `ttl`, or the name will not do.
  *
