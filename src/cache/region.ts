@@ -7,9 +7,11 @@
 import type { CallOptions, PrefixOptions } from "../core/backend.ts";
 import { checkOptions } from "../core/options.ts";
 import { StoreError } from "../core/store_error.ts";
+import { type Awaitable, isPending } from "../core/awaitable.ts";
 import { Engine } from "./region/engine.ts";
-import { toEntry } from "./region/envelope.ts";
+import type { Found } from "./region/envelope.ts";
 import type { InvalidationMode, RegionCounters, RegionEvent } from "./region/events.ts";
+import type { FullEngine } from "./region/full_engine.ts";
 import type {
   BackgroundRefresh,
   BreakerOptions,
@@ -58,10 +60,8 @@ export type {
 };
 
 // What not every region needs is loaded when it is.
-let manyLoaded: Promise<typeof import("./region/many.ts")> | undefined;
-let changesLoaded: Promise<typeof import("./region/changes.ts")> | undefined;
-const many = () => manyLoaded ??= import("./region/many.ts");
-const changes = () => changesLoaded ??= import("./region/changes.ts");
+const many = () => import("./region/many.ts");
+const changes = () => import("./region/changes.ts");
 
 /** What the options of a region are called. */
 const OPTIONS: readonly string[] = [
@@ -115,6 +115,8 @@ const OPTIONS: readonly string[] = [
 export class Region<V = unknown> implements AsyncDisposable {
   readonly #first: RegionOptions<V>;
   #configured: Engine<V> | undefined;
+  // The same with all that not every region needs.
+  #full: Awaitable<FullEngine<V>> | undefined;
   #isClosed = false;
 
   /**
@@ -140,6 +142,7 @@ export class Region<V = unknown> implements AsyncDisposable {
     const all = { ...this.#first, ...rest };
     if (all.ttl === undefined) throw new TypeError("Cannot configure Region: ttl is missing");
     this.#configured = new Engine(all);
+    this.#full = undefined;
     return this;
   }
 
@@ -184,27 +187,26 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** The value, or `undefined` if there is no fresh one. */
   async get(key: string, options?: RegionReadOptions): Promise<V | undefined> {
-    const engine = this.#engine;
-    const value = options === undefined ? engine.hit(key) : undefined;
-    return value !== undefined ? value : (await engine.find(key, options ?? {}))?.entry.v;
+    const value = options === undefined ? this.#engine.hit(key) : undefined;
+    return value !== undefined ? value : (await this.#find(key, options))?.entry.v;
   }
 
   /** The value and its age, or `undefined` if there is no fresh one. */
-  async getEntry(key: string, options: RegionReadOptions = {}): Promise<RegionEntry<V> | undefined> {
-    const found = await this.#engine.find(key, options);
-    return found && toEntry(found, this.#engine.now);
+  async getEntry(key: string, options?: RegionReadOptions): Promise<RegionEntry<V> | undefined> {
+    const engine = await this.#whole;
+    return (await many()).getEntry(engine, key, options);
   }
 
   /** Whether there is a fresh value. */
-  async has(key: string, options: RegionReadOptions = {}): Promise<boolean> {
-    return await this.#engine.find(key, options) !== undefined;
+  async has(key: string, options?: RegionReadOptions): Promise<boolean> {
+    return await this.#find(key, options) !== undefined;
   }
 
   /** The fresh values of these keys in the order asked for, misses left out; one round trip where the store can. */
-  async getMany(keys: Iterable<string>, options: RegionReadOptions = {}): Promise<Map<string, V>> {
+  async getMany(keys: Iterable<string>, options?: RegionReadOptions): Promise<Map<string, V>> {
     const wanted = [...new Set(keys)];
-    const engine = this.#engine;
-    return wanted.length === 0 ? new Map() : await (await many()).getMany(engine, wanted, options);
+    const engine = await this.#whole;
+    return (await many()).getMany(engine, wanted, options);
   }
 
   /**
@@ -215,12 +217,12 @@ export class Region<V = unknown> implements AsyncDisposable {
    * wait get its error, or the old value within `staleIfError`. A creator must not wait for its own key.
    */
   async getOrCreate<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
-    const engine = this.#engine;
-    if (options === undefined || (options.signal === undefined && options.maxAge === undefined)) {
-      const value = engine.hit(key);
-      if (value !== undefined) return value as T;
-    }
-    return await engine.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
+    const value = options === undefined ? this.#engine.hit(key) : undefined;
+    if (value !== undefined) return value as T;
+    const engine = this.#fit;
+    // The first caller must be known to the next one before anything is awaited.
+    const ready = isPending(engine) ? await engine : engine;
+    return await ready.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
   }
 
   /**
@@ -230,32 +232,29 @@ export class Region<V = unknown> implements AsyncDisposable {
   async getOrCreateMany<T extends V = V>(
     keys: Iterable<string>,
     create: ManyCreator<T>,
-    options: GetOrCreateOptions<T> = {},
+    options?: GetOrCreateOptions<T>,
   ): Promise<Map<string, T>> {
     const wanted = [...new Set(keys)];
-    const engine = this.#engine;
-    if (wanted.length === 0) return new Map();
-    const made = create as unknown as ManyCreator<V>;
-    return await (await many()).getOrCreateMany(engine, wanted, made, options as GetOrCreateOptions<V>) as Map<
-      string,
-      T
-    >;
+    const engine = await this.#whole as unknown as FullEngine<T>;
+    return (await many()).getOrCreateMany(engine, wanted, create, options);
   }
 
   /** A new value made by `create` whatever there is, and stored. */
-  async refresh<T extends V = V>(key: string, create: Creator<T>, options: GetOrCreateOptions<T> = {}): Promise<T> {
-    return await this.#engine.recreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
+  async refresh<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
+    const engine = await this.#whole as unknown as FullEngine<T>;
+    return (await changes()).refresh(engine, key, create, options);
   }
 
   /** Writes a value; a creator that runs does not write over it. Resolves to the region. */
-  async set(key: string, value: V, options?: RegionSetOptions<V>): Promise<this> {
-    return await this.setMany([[key, value]], options);
+  set(key: string, value: V, options?: RegionSetOptions<V>): Promise<this> {
+    return this.setMany([[key, value]], options);
   }
 
   /** Writes these values, the last one of equal keys; one round trip where the store can. Resolves to the region. */
   async setMany(entries: Iterable<readonly [string, V]>, options?: RegionSetOptions<V>): Promise<this> {
-    const engine = this.#engine;
-    await (await changes()).setMany(engine, entries, options);
+    const values = new Map(entries);
+    const engine = await this.#whole;
+    await (await changes()).setMany(engine, values, options);
     return this;
   }
 
@@ -266,13 +265,14 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** Removes these values; how many there were. One round trip where the store can. */
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
-    const engine = this.#engine;
-    return await (await changes()).deleteMany(engine, keys, options);
+    const wanted = [...new Set(keys)];
+    const engine = await this.#whole;
+    return (await changes()).deleteMany(engine, wanted, options);
   }
 
   /** Removes all values, or those whose keys start with the prefix. */
   async clear(options?: PrefixOptions): Promise<void> {
-    const engine = this.#engine;
+    const engine = await this.#whole;
     await (await changes()).clear(engine, options);
   }
 
@@ -281,7 +281,7 @@ export class Region<V = unknown> implements AsyncDisposable {
    * stale, and served as such within `staleWhileRevalidate`. What is being made just now is not stored.
    */
   async invalidate(options?: InvalidateOptions): Promise<void> {
-    const engine = this.#engine;
+    const engine = await this.#whole;
     await (await changes()).invalidate(engine, options);
   }
 
@@ -290,14 +290,15 @@ export class Region<V = unknown> implements AsyncDisposable {
    * small entry for each tag that was ever invalidated.
    */
   async invalidateTags(tags: Iterable<string>, options?: CallOptions): Promise<void> {
-    const engine = this.#engine;
-    await (await changes()).invalidateTags(engine, tags, options);
+    const gone = [...new Set(tags)];
+    const engine = await this.#whole;
+    await (await changes()).invalidateTags(engine, gone, options);
   }
 
   /** Lets go of the store; what it holds stays. Calls after it reject with `closed`; closing again does nothing. */
   async close(): Promise<void> {
     const store = this.#configured?.options.store;
-    this.#configured = undefined;
+    this.#configured = this.#full = undefined;
     this.#isClosed = true;
     await store?.close();
   }
@@ -307,9 +308,24 @@ export class Region<V = unknown> implements AsyncDisposable {
     return this.close();
   }
 
+  async #find(key: string, options?: RegionReadOptions): Promise<Found<V> | undefined> {
+    return (await this.#fit).find(key, options);
+  }
+
   get #engine(): Engine<V> {
     if (this.#configured) return this.#configured;
     if (this.#isClosed) throw new StoreError("closed", { store: this.name, operation: "use" });
     throw new TypeError(`Cannot use Region "${this.name}": it is not configured`);
+  }
+
+  /** What does for reading and creating. */
+  get #fit(): Awaitable<Engine<V>> {
+    const engine = this.#engine;
+    return engine.isPlain ? engine : this.#whole;
+  }
+
+  get #whole(): Awaitable<FullEngine<V>> {
+    const engine = this.#engine;
+    return this.#full ??= import("./region/full_engine.ts").then(({ FullEngine }) => new FullEngine(engine));
   }
 }

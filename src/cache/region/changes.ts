@@ -6,17 +6,39 @@
 
 import type { Awaitable } from "../../core/awaitable.ts";
 import type { CallOptions, PrefixOptions } from "../../core/backend.ts";
-import { endOf, type Engine } from "./engine.ts";
+import { endOf } from "./engine.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Flight } from "./flight.ts";
+import type { FullEngine } from "./full_engine.ts";
 import { namesOf } from "./many.ts";
-import type { InvalidateOptions, RegionSetOptions } from "./options.ts";
+import type { Creator, GetOrCreateOptions, InvalidateOptions, RegionSetOptions } from "./options.ts";
 import type { Place } from "./place.ts";
 import { wishOf } from "./wish.ts";
 
+/** `region.refresh()`. */
+export async function refresh<V>(
+  engine: FullEngine<V>,
+  key: string,
+  create: Creator<V>,
+  options: GetOrCreateOptions<V> = {},
+): Promise<V> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  // What is fresh will not do either.
+  const wish = wishOf(engine.options, { ...options, maxAge: -1 });
+  const name = await engine.nameOf(key);
+  for (;;) {
+    const found = await engine.look(key, name, wish, signal);
+    const flight = engine.fly(name, wish, (flight) => engine.create(flight, { key, name, create, wish, found }));
+    const outcome = await flight.join(signal);
+    // None where something was written or deleted before the creator could begin.
+    if (outcome?.length) return outcome[0];
+  }
+}
+
 /** `region.setMany()`. */
 export async function setMany<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   entries: Iterable<readonly [string, V]>,
   { signal, ttl, tags }: RegionSetOptions<V> = {},
 ): Promise<void> {
@@ -32,7 +54,7 @@ export async function setMany<V>(
     const gone: string[] = [];
     let end = -Infinity;
     for (const [key, value] of values) {
-      const entry = engine.envelope(key, value, wish, undefined, stamp);
+      const entry = engine.envelope(key, value, wish.ttl, stamp);
       if (!entry) gone.push(names.get(key)!);
       else {
         written.set(names.get(key)!, entry);
@@ -42,12 +64,12 @@ export async function setMany<V>(
     if (gone.length > 0) await place.remove(gone, signal);
     if (written.size > 0) await place.write(written, end === Infinity ? undefined : end, signal);
   }, signal);
-  for (const key of values.keys()) engine.report({ type: "invalidate", key });
+  for (const key of values.keys()) engine.tell("invalidate", key);
 }
 
 /** `region.deleteMany()`. */
 export async function deleteMany<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   keys: Iterable<string>,
   { signal }: CallOptions = {},
 ): Promise<number> {
@@ -55,31 +77,31 @@ export async function deleteMany<V>(
   if (wanted.length === 0) return 0;
   const names = new Set((await namesOf(engine, wanted)).values());
   const count = await change(engine, (name) => names.has(name), (place) => place.remove([...names], signal), signal);
-  for (const key of wanted) engine.report({ type: "invalidate", key });
+  for (const key of wanted) engine.tell("invalidate", key);
   return count;
 }
 
 /** `region.clear()`. */
-export async function clear<V>(engine: Engine<V>, { prefix = "", signal }: PrefixOptions = {}): Promise<void> {
+export async function clear<V>(engine: FullEngine<V>, { prefix = "", signal }: PrefixOptions = {}): Promise<void> {
   if (prefix !== "" && engine.options.mangle) throw new TypeError("Cannot clear by prefix: the keys are mangled");
   await change(engine, (name) => name.startsWith(prefix), (place) => place.clear(prefix, signal), signal);
-  engine.report({ type: "invalidate", prefix });
+  engine.tell("invalidate", undefined, { prefix });
 }
 
 /** `region.invalidate()`. */
 export async function invalidate<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   { mode = "hard", signal }: InvalidateOptions = {},
 ): Promise<void> {
   const { invalidation } = engine.options;
   const work = (place: Place<V>) => invalidation ? invalidation.invalidate(mode) : place.invalidate(mode, signal);
   await change(engine, () => true, work, signal);
-  engine.report({ type: "invalidate", mode });
+  engine.tell("invalidate", undefined, { mode });
 }
 
 /** `region.invalidateTags()`. */
 export async function invalidateTags<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   tags: Iterable<string>,
   { signal }: CallOptions = {},
 ): Promise<void> {
@@ -87,7 +109,7 @@ export async function invalidateTags<V>(
   if (gone.length === 0) return;
   const isMeant = (_: string, flight?: Flight<unknown>) => flight?.tags.some((tag) => gone.includes(tag)) ?? false;
   await change(engine, isMeant, (place) => place.invalidateTags(gone, signal), signal);
-  engine.report({ type: "invalidate", tags: gone });
+  engine.tell("invalidate", undefined, { tags: gone });
 }
 
 /**
@@ -95,7 +117,7 @@ export async function invalidateTags<V>(
  * meanwhile may have seen what was there before; but not what has a claim, for the change would have taken that away.
  */
 async function change<V, T>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   isMeant: (name: string, flight?: Flight<unknown>) => boolean,
   work: (place: Place<V>) => Awaitable<T>,
   signal: AbortSignal | undefined,

@@ -4,40 +4,49 @@
  * @module
  */
 
-import { type Engine, LEFT_OUT, NOTHING, type Outcome } from "./engine.ts";
-import { type Found, overdue } from "./envelope.ts";
+import type { Outcome } from "./engine.ts";
+import { type Found, overdue, toEntry } from "./envelope.ts";
 import type { Flight } from "./flight.ts";
+import type { FullEngine } from "./full_engine.ts";
 import { ManyCreation } from "./many_creation.ts";
-import type { GetOrCreateOptions, ManyCreator, RegionReadOptions } from "./options.ts";
+import type { GetOrCreateOptions, ManyCreator, RegionEntry, RegionReadOptions } from "./options.ts";
 import { type Wish, wishOf } from "./wish.ts";
+
+/** `region.getEntry()`. */
+export async function getEntry<V>(
+  engine: FullEngine<V>,
+  key: string,
+  options?: RegionReadOptions,
+): Promise<RegionEntry<V> | undefined> {
+  const found = await engine.find(key, options);
+  return found && toEntry(found, engine.now);
+}
 
 /** `region.getMany()`. */
 export async function getMany<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   keys: readonly string[],
-  options: RegionReadOptions,
+  options: RegionReadOptions = {},
 ): Promise<Map<string, V>> {
-  const { maxAge, stale = false, onStoreError, signal } = options;
+  const { signal } = options;
   signal?.throwIfAborted();
-  const wish = wishOf(engine.options, { maxAge, onStoreError });
+  const wish = wishOf(engine.options, options);
   const values = new Map<string, V>();
+  if (keys.length === 0) return values;
   const there = await readMany(engine, keys, await namesOf(engine, keys), wish, signal);
   for (const key of keys) {
-    const found = there.get(key);
-    const over = overdue(found, engine.now(), wish.maxAge);
-    const isGood = stale ? over < Infinity : over < 0;
-    engine.tell(isGood ? over < 0 ? "hit" : "stale" : "miss", key);
-    if (isGood) values.set(key, found!.entry.v!);
+    const found = engine.served(key, there.get(key), wish, options.stale);
+    if (found) values.set(key, found.entry.v!);
   }
   return values;
 }
 
 /** `region.getOrCreateMany()`. */
 export async function getOrCreateMany<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   keys: readonly string[],
   create: ManyCreator<V>,
-  options: GetOrCreateOptions<V>,
+  options: GetOrCreateOptions<V> = {},
 ): Promise<Map<string, V>> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -58,19 +67,20 @@ export async function getOrCreateMany<V>(
       if (over < 0 || over < wish.staleWhileRevalidate) {
         engine.tell(over < 0 ? "hit" : "stale", key);
         values.set(key, found!.entry.v!);
-        if (over >= 0 && !engine.isBeingMade(name, found!)) stale.add(key, name, found);
+        const making = { key, name, wish, found, isBackground: true };
+        if (over >= 0 && !engine.isBeingMade(making)) stale.add(making);
       } else {
         engine.tell(running ? "wait" : "miss", key);
-        flights.push([key, running ?? missing.add(key, name, found)]);
+        flights.push([key, running ?? missing.add({ key, name, wish, found })]);
       }
     }
     stale.start();
     missing.start();
     const unmade: string[] = [];
     const outcomes = await Promise.allSettled(flights.map(async ([key, flight]) => {
-      const value = await flight.join(signal);
-      if (value === NOTHING) unmade.push(key);
-      else if (value !== LEFT_OUT) values.set(key, value);
+      const outcome = await flight.join(signal);
+      if (!outcome) unmade.push(key);
+      else if (outcome.length) values.set(key, outcome[0]);
     }));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     return unmade;
@@ -82,7 +92,7 @@ export async function getOrCreateMany<V>(
 }
 
 /** What keys are called in the store. */
-export async function namesOf<V>(engine: Engine<V>, keys: Iterable<string>): Promise<Map<string, string>> {
+export async function namesOf<V>(engine: FullEngine<V>, keys: Iterable<string>): Promise<Map<string, string>> {
   const names = new Map<string, string>();
   for (const key of keys) names.set(key, await engine.nameOf(key));
   return names;
@@ -90,7 +100,7 @@ export async function namesOf<V>(engine: Engine<V>, keys: Iterable<string>): Pro
 
 /** What there is of these keys, fresh or not. */
 async function readMany<V>(
-  engine: Engine<V>,
+  engine: FullEngine<V>,
   keys: readonly string[],
   names: ReadonlyMap<string, string>,
   { bypass }: Wish<V>,

@@ -4,17 +4,16 @@
  * @module
  */
 
-import { type Engine, LEFT_OUT, NOTHING, type Outcome, type Verdict, verdictMethods } from "./engine.ts";
+import { type Making, methodsOf, type Outcome, type Verdict } from "./engine.ts";
 import type { Found } from "./envelope.ts";
 import type { Flight } from "./flight.ts";
+import type { FullEngine } from "./full_engine.ts";
 import type { ManyCreator } from "./options.ts";
 import type { Claim } from "./place.ts";
 import type { Wish } from "./wish.ts";
 
 interface Part<V> {
-  readonly key: string;
-  readonly name: string;
-  readonly found: Found<V> | undefined;
+  readonly making: Making<V>;
   readonly flight: Flight<Outcome<V>>;
   readonly resolve: (outcome: Outcome<V> | PromiseLike<Outcome<V>>) => void;
   readonly reject: (reason: unknown) => void;
@@ -22,12 +21,12 @@ interface Part<V> {
 
 interface Claimed<V> {
   readonly part: Part<V>;
-  readonly claim: Claim<V> | undefined;
+  readonly claim: Claim<V>;
 }
 
 /** One call of a creator for many keys. */
 export class ManyCreation<V> {
-  readonly #engine: Engine<V>;
+  readonly #engine: FullEngine<V>;
   readonly #create: ManyCreator<V>;
   readonly #wish: Wish<V>;
   readonly #isBackground: boolean;
@@ -35,7 +34,7 @@ export class ManyCreation<V> {
   readonly #controller = new AbortController();
   #waitedFor = 0;
 
-  constructor(engine: Engine<V>, create: ManyCreator<V>, wish: Wish<V>, isBackground: boolean) {
+  constructor(engine: FullEngine<V>, create: ManyCreator<V>, wish: Wish<V>, isBackground: boolean) {
     this.#engine = engine;
     this.#create = create;
     this.#wish = wish;
@@ -43,9 +42,9 @@ export class ManyCreation<V> {
   }
 
   /** Takes a key in; others who ask for it wait from now on. */
-  add(key: string, name: string, found: Found<V> | undefined): Flight<Outcome<V>> {
+  add(making: Making<V>): Flight<Outcome<V>> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome<V>>();
-    const flight = this.#engine.fly(name, this.#wish.tags, () => promise);
+    const flight = this.#engine.fly(making.name, this.#wish, () => promise);
     // The flight hears of it too, one step later.
     promise.catch(() => {});
     this.#waitedFor++;
@@ -53,7 +52,7 @@ export class ManyCreation<V> {
       reject(flight.signal.reason);
       if (--this.#waitedFor === 0) this.#controller.abort(flight.signal.reason);
     }, { once: true });
-    this.#parts.push({ key, name, found, flight, resolve, reject });
+    this.#parts.push({ making, flight, resolve, reject });
     return flight;
   }
 
@@ -77,62 +76,59 @@ export class ManyCreation<V> {
     // Own claims are settled by now: two processes never wait for each other.
     await Promise.all(busy.map(async (part) => {
       const won = this.#isBackground ? "busy" : await this.#acquire(part, true);
-      if (won === "busy") part.resolve(NOTHING);
+      if (won === "busy") part.resolve(undefined);
       else if (won) await this.#make([won]);
     }));
   }
 
   /** A claim, or nothing where the part is settled without one. */
   async #acquire(part: Part<V>, wait: boolean): Promise<Claimed<V> | "busy" | undefined> {
-    const { key, name, found, flight } = part;
+    const { making, flight } = part;
     try {
-      const won = await this.#engine.acquire(flight, key, name, this.#wish, found, wait, this.#isBackground);
-      if (won === "busy") return won;
-      if (won === undefined || "commit" in won) {
-        flight.token = won?.token;
-        return { part, claim: won };
-      }
-      part.resolve(won.entry.v!);
+      const won = await this.#engine.acquire(flight, making, wait);
+      if (!won) return "busy";
+      if ("commit" in won) return { part, claim: won };
+      part.resolve(won);
     } catch (error) {
-      await this.#fail(part, found, error);
+      await this.#fail(part, making.found, error);
     }
     return undefined;
   }
 
   async #make(claimed: readonly Claimed<V>[]): Promise<void> {
     const engine = this.#engine;
-    const verdict: Verdict = { isStored: true };
+    const verdict: Verdict = {};
     const { signal } = this.#controller;
-    for (const { part } of claimed) engine.tell(this.#isBackground ? "refresh" : "create", part.key);
-    const keys = claimed.map(({ part }) => part.key);
+    for (const { part } of claimed) engine.tell(this.#isBackground ? "refresh" : "create", part.making.key);
+    const keys = claimed.map(({ part }) => part.making.key);
     const began = engine.now();
     try {
       const made = new Map(
-        await engine.run(keys[0]!, signal, () => this.#create(keys, { signal, ...verdictMethods(verdict) })),
+        await engine.run(keys[0]!, signal, () => this.#create(keys, { signal, ...methodsOf(verdict) })),
       );
       const duration = engine.now() - began;
       await Promise.all(claimed.map(async ({ part, claim }) => {
-        const value = made.get(part.key);
+        const value = made.get(part.making.key);
         try {
-          await engine.keep(claim, part.key, value!, this.#wish, verdict, duration);
-          part.resolve(value === undefined ? LEFT_OUT : value);
+          await engine.keep(claim, part.making, value!, verdict, duration);
+          part.resolve(value === undefined ? [] : [value]);
         } catch (error) {
-          await engine.release(claim, part.key);
+          await engine.end(claim, part.making.key);
           part.reject(error);
         }
       }));
     } catch (error) {
       await Promise.all(claimed.map(async ({ part, claim }) => {
-        await engine.release(claim, part.key);
-        await this.#fail(part, claim?.found ?? part.found, error);
+        await engine.end(claim, part.making.key);
+        await this.#fail(part, claim.found ?? part.making.found, error);
       }));
     }
   }
 
   async #fail(part: Part<V>, found: Found<V> | undefined, error: unknown): Promise<void> {
-    const { key, name, flight } = part;
-    const last = flight.signal.aborted ? undefined : await this.#engine.fallBack(key, name, found, this.#wish);
-    if (last === undefined) part.reject(error);
-    else part.resolve(last);
+    const { making, flight } = part;
+    const last = flight.signal.aborted ? undefined : await this.#engine.fallBack(making, found);
+    if (last) part.resolve(last);
+    else part.reject(error);
   }
 }

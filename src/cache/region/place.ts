@@ -16,8 +16,8 @@ export interface Claim<V> {
   readonly found: Found<V> | undefined;
   /** Who won it; as it stands in the entry. */
   readonly token?: string | undefined;
-  /** Writes the value, unless the key was written, deleted or invalidated meanwhile; whether it did. */
-  commit(entry: Envelope<V>, expiresAt: number | undefined): Awaitable<boolean>;
+  /** Writes the value, unless the key was written, deleted or invalidated meanwhile. */
+  commit(entry: Envelope<V>, expiresAt: number | undefined): Awaitable<unknown>;
   /** Gives the right up; nothing happens if it was lost. */
   release(): Awaitable<void>;
 }

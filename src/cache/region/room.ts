@@ -15,8 +15,6 @@ export class Room {
   s: Epoch;
   /** The epochs of tags that were ever invalidated. */
   readonly tags = new Map<string, Epoch>();
-  /** Who makes which value, where the store is of this process. */
-  readonly claims = new Map<string, unknown>();
   /** The creators that run, by key. */
   readonly flights = new Map<string, Flight<unknown>>();
 }
