@@ -7,11 +7,10 @@
 import type { CallOptions, PrefixOptions } from "../core/backend.ts";
 import { checkOptions } from "../core/options.ts";
 import { StoreError } from "../core/store_error.ts";
-import { type Awaitable, isPending } from "../core/awaitable.ts";
 import { Engine } from "./region/engine.ts";
 import type { Found } from "./region/envelope.ts";
 import type { InvalidationMode, RegionCounters, RegionEvent } from "./region/events.ts";
-import type { FullEngine } from "./region/full_engine.ts";
+import type { Calls } from "./region/calls.ts";
 import type {
   BackgroundRefresh,
   BreakerOptions,
@@ -58,10 +57,6 @@ export type {
   RegionSetOptions,
   Ttl,
 };
-
-// What not every region needs is loaded when it is.
-const many = () => import("./region/many.ts");
-const changes = () => import("./region/changes.ts");
 
 /** What the options of a region are called. */
 const OPTIONS: readonly string[] = [
@@ -115,8 +110,7 @@ const OPTIONS: readonly string[] = [
 export class Region<V = unknown> implements AsyncDisposable {
   readonly #first: RegionOptions<V>;
   #configured: Engine<V> | undefined;
-  // The same with all that not every region needs.
-  #full: Awaitable<FullEngine<V>> | undefined;
+  #others: Promise<Calls<V>> | undefined;
   #isClosed = false;
 
   /**
@@ -138,11 +132,11 @@ export class Region<V = unknown> implements AsyncDisposable {
   configure(options: RegionOptions<V> & { readonly replace?: boolean }): this {
     const { replace = false, ...rest } = options;
     checkOptions("Region", rest, OPTIONS);
-    if (this.#configured && !replace) throw new TypeError("Cannot configure Region: it is configured already");
+    this.#checkFree(replace);
     const all = { ...this.#first, ...rest };
     if (all.ttl === undefined) throw new TypeError("Cannot configure Region: ttl is missing");
     this.#configured = new Engine(all);
-    this.#full = undefined;
+    this.#others = undefined;
     return this;
   }
 
@@ -158,7 +152,7 @@ export class Region<V = unknown> implements AsyncDisposable {
     read: (settings: Readonly<Record<string, unknown>>, prefix: string) => Promise<RegionOptions>,
     options: { readonly replace?: boolean } = {},
   ): Promise<this> {
-    if (this.#configured && !options.replace) throw new TypeError("Cannot configure Region: it is configured already");
+    this.#checkFree(options.replace);
     return this.configure({ ...await read(settings, prefix) as RegionOptions<V>, ...options });
   }
 
@@ -169,7 +163,7 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** The region's name; `"region"` if it was given none. */
   get name(): string {
-    return (this.#configured?.options ?? this.#first).name ?? "region";
+    return (this.#configured ?? this.#first).name ?? "region";
   }
 
   /**
@@ -193,8 +187,7 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** The value and its age, or `undefined` if there is no fresh one. */
   async getEntry(key: string, options?: RegionReadOptions): Promise<RegionEntry<V> | undefined> {
-    const engine = await this.#whole;
-    return (await many()).getEntry(engine, key, options);
+    return (await this.#calls).getEntry(key, options);
   }
 
   /** Whether there is a fresh value. */
@@ -204,9 +197,8 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** The fresh values of these keys in the order asked for, misses left out; one round trip where the store can. */
   async getMany(keys: Iterable<string>, options?: RegionReadOptions): Promise<Map<string, V>> {
-    const wanted = [...new Set(keys)];
-    const engine = await this.#whole;
-    return (await many()).getMany(engine, wanted, options);
+    const wanted = [...keys];
+    return (await this.#calls).getMany(wanted, options);
   }
 
   /**
@@ -217,12 +209,11 @@ export class Region<V = unknown> implements AsyncDisposable {
    * wait get its error, or the old value within `staleIfError`. A creator must not wait for its own key.
    */
   async getOrCreate<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
-    const value = options === undefined ? this.#engine.hit(key) : undefined;
+    const plain = this.#engine;
+    const value = options === undefined ? plain.hit(key) : undefined;
     if (value !== undefined) return value as T;
-    const engine = this.#fit;
-    // The first caller must be known to the next one before anything is awaited.
-    const ready = isPending(engine) ? await engine : engine;
-    return await ready.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
+    const engine = plain.isPlain ? plain : (await this.#calls).engine;
+    return await engine.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
   }
 
   /**
@@ -234,15 +225,13 @@ export class Region<V = unknown> implements AsyncDisposable {
     create: ManyCreator<T>,
     options?: GetOrCreateOptions<T>,
   ): Promise<Map<string, T>> {
-    const wanted = [...new Set(keys)];
-    const engine = await this.#whole as unknown as FullEngine<T>;
-    return (await many()).getOrCreateMany(engine, wanted, create, options);
+    const wanted = [...keys];
+    return (await this.#calls as unknown as Calls<T>).getOrCreateMany(wanted, create, options);
   }
 
   /** A new value made by `create` whatever there is, and stored. */
   async refresh<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
-    const engine = await this.#whole as unknown as FullEngine<T>;
-    return (await changes()).refresh(engine, key, create, options);
+    return (await this.#calls as unknown as Calls<T>).refresh(key, create, options);
   }
 
   /** Writes a value; a creator that runs does not write over it. Resolves to the region. */
@@ -252,9 +241,8 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** Writes these values, the last one of equal keys; one round trip where the store can. Resolves to the region. */
   async setMany(entries: Iterable<readonly [string, V]>, options?: RegionSetOptions<V>): Promise<this> {
-    const values = new Map(entries);
-    const engine = await this.#whole;
-    await (await changes()).setMany(engine, values, options);
+    const values = [...entries];
+    await (await this.#calls).setMany(values, options);
     return this;
   }
 
@@ -265,15 +253,13 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** Removes these values; how many there were. One round trip where the store can. */
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
-    const wanted = [...new Set(keys)];
-    const engine = await this.#whole;
-    return (await changes()).deleteMany(engine, wanted, options);
+    const wanted = [...keys];
+    return (await this.#calls).deleteMany(wanted, options);
   }
 
   /** Removes all values, or those whose keys start with the prefix. */
   async clear(options?: PrefixOptions): Promise<void> {
-    const engine = await this.#whole;
-    await (await changes()).clear(engine, options);
+    await (await this.#calls).clear(options);
   }
 
   /**
@@ -281,8 +267,7 @@ export class Region<V = unknown> implements AsyncDisposable {
    * stale, and served as such within `staleWhileRevalidate`. What is being made just now is not stored.
    */
   async invalidate(options?: InvalidateOptions): Promise<void> {
-    const engine = await this.#whole;
-    await (await changes()).invalidate(engine, options);
+    await (await this.#calls).invalidate(options);
   }
 
   /**
@@ -290,15 +275,14 @@ export class Region<V = unknown> implements AsyncDisposable {
    * small entry for each tag that was ever invalidated.
    */
   async invalidateTags(tags: Iterable<string>, options?: CallOptions): Promise<void> {
-    const gone = [...new Set(tags)];
-    const engine = await this.#whole;
-    await (await changes()).invalidateTags(engine, gone, options);
+    const gone = [...tags];
+    await (await this.#calls).invalidateTags(gone, options);
   }
 
   /** Lets go of the store; what it holds stays. Calls after it reject with `closed`; closing again does nothing. */
   async close(): Promise<void> {
     const store = this.#configured?.options.store;
-    this.#configured = this.#full = undefined;
+    this.#configured = this.#others = undefined;
     this.#isClosed = true;
     await store?.close();
   }
@@ -308,8 +292,13 @@ export class Region<V = unknown> implements AsyncDisposable {
     return this.close();
   }
 
+  #checkFree(replace = false): void {
+    if (this.#configured && !replace) throw new TypeError("Cannot configure Region: it is configured already");
+  }
+
   async #find(key: string, options?: RegionReadOptions): Promise<Found<V> | undefined> {
-    return (await this.#fit).find(key, options);
+    const plain = this.#engine;
+    return (plain.isPlain ? plain : (await this.#calls).engine).find(key, options);
   }
 
   get #engine(): Engine<V> {
@@ -318,14 +307,9 @@ export class Region<V = unknown> implements AsyncDisposable {
     throw new TypeError(`Cannot use Region "${this.name}": it is not configured`);
   }
 
-  /** What does for reading and creating. */
-  get #fit(): Awaitable<Engine<V>> {
+  // What not every region needs is loaded when it is.
+  get #calls(): Promise<Calls<V>> {
     const engine = this.#engine;
-    return engine.isPlain ? engine : this.#whole;
-  }
-
-  get #whole(): Awaitable<FullEngine<V>> {
-    const engine = this.#engine;
-    return this.#full ??= import("./region/full_engine.ts").then(({ FullEngine }) => new FullEngine(engine));
+    return this.#others ??= import("./region/calls.ts").then(({ Calls }) => new Calls(engine));
   }
 }

@@ -49,8 +49,9 @@ export class AtHand<V> {
     return {
       stamp: this.stamp(tags),
       found,
-      commit: (entry, expiresAt) => isCurrent() && this.write(key, entry, expiresAt),
-      release: () => {},
+      end: (entry, expiresAt) => {
+        if (entry && isCurrent()) this.write(key, entry, expiresAt);
+      },
     };
   }
 

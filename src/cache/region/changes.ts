@@ -39,22 +39,21 @@ export async function refresh<V>(
 /** `region.setMany()`. */
 export async function setMany<V>(
   engine: FullEngine<V>,
-  entries: Iterable<readonly [string, V]>,
+  values: ReadonlyMap<string, V>,
   { signal, ttl, tags }: RegionSetOptions<V> = {},
 ): Promise<void> {
-  const values = new Map<string, V>(entries);
   if (values.size === 0) return;
   for (const value of values.values()) if (value === undefined) throw new TypeError("Cannot write undefined");
   const wish = wishOf(engine.options, { ttl, tags });
   const names = await namesOf(engine, values.keys());
   const isMeant = new Set(names.values());
   await change(engine, (name) => isMeant.has(name), async (place) => {
-    const stamp = await place.stamp(wish.tags, signal);
+    const valid = { stamp: await place.stamp(wish.tags, signal) };
     const written = new Map<string, Envelope<V>>();
     const gone: string[] = [];
     let end = -Infinity;
     for (const [key, value] of values) {
-      const entry = engine.envelope(key, value, wish.ttl, stamp);
+      const entry = engine.envelope(key, value, wish.ttl, valid);
       if (!entry) gone.push(names.get(key)!);
       else {
         written.set(names.get(key)!, entry);
@@ -70,14 +69,13 @@ export async function setMany<V>(
 /** `region.deleteMany()`. */
 export async function deleteMany<V>(
   engine: FullEngine<V>,
-  keys: Iterable<string>,
+  keys: ReadonlySet<string>,
   { signal }: CallOptions = {},
 ): Promise<number> {
-  const wanted = [...new Set(keys)];
-  if (wanted.length === 0) return 0;
-  const names = new Set((await namesOf(engine, wanted)).values());
+  if (keys.size === 0) return 0;
+  const names = new Set((await namesOf(engine, keys)).values());
   const count = await change(engine, (name) => names.has(name), (place) => place.remove([...names], signal), signal);
-  for (const key of wanted) engine.tell("invalidate", key);
+  for (const key of keys) engine.tell("invalidate", key);
   return count;
 }
 
@@ -85,7 +83,7 @@ export async function deleteMany<V>(
 export async function clear<V>(engine: FullEngine<V>, { prefix = "", signal }: PrefixOptions = {}): Promise<void> {
   if (prefix !== "" && engine.options.mangle) throw new TypeError("Cannot clear by prefix: the keys are mangled");
   await change(engine, (name) => name.startsWith(prefix), (place) => place.clear(prefix, signal), signal);
-  engine.tell("invalidate", undefined, { prefix });
+  engine.report({ type: "invalidate", prefix });
 }
 
 /** `region.invalidate()`. */
@@ -96,20 +94,20 @@ export async function invalidate<V>(
   const { invalidation } = engine.options;
   const work = (place: Place<V>) => invalidation ? invalidation.invalidate(mode) : place.invalidate(mode, signal);
   await change(engine, () => true, work, signal);
-  engine.tell("invalidate", undefined, { mode });
+  engine.report({ type: "invalidate", mode });
 }
 
 /** `region.invalidateTags()`. */
 export async function invalidateTags<V>(
   engine: FullEngine<V>,
-  tags: Iterable<string>,
+  tags: ReadonlySet<string>,
   { signal }: CallOptions = {},
 ): Promise<void> {
-  const gone = [...new Set(tags)];
+  const gone = [...tags];
   if (gone.length === 0) return;
   const isMeant = (_: string, flight?: Flight<unknown>) => flight?.tags.some((tag) => gone.includes(tag)) ?? false;
   await change(engine, isMeant, (place) => place.invalidateTags(gone, signal), signal);
-  engine.tell("invalidate", undefined, { tags: gone });
+  engine.report({ type: "invalidate", tags: gone });
 }
 
 /**
@@ -125,7 +123,7 @@ async function change<V, T>(
   const { room: { flights }, handedOver } = engine;
   const supersede = (isLate = false) => {
     for (const [name, flight] of flights) {
-      if (isMeant(name, flight) && !(isLate && flight.isHeld())) flights.delete(name);
+      if (isMeant(name, flight) && !(isLate && flight.isHeld?.())) flights.delete(name);
     }
     for (const name of handedOver.keys()) if (isMeant(name)) handedOver.delete(name);
   };

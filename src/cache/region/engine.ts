@@ -14,7 +14,7 @@ import { MapBackend } from "../../core/map_backend.ts";
 import { notify } from "../../core/notify.ts";
 import { StoreError } from "../../core/store_error.ts";
 import { AtHand } from "./at_hand.ts";
-import { type Envelope, type Found, overdue, type Stamp } from "./envelope.ts";
+import { type Envelope, type Found, overdue } from "./envelope.ts";
 import type { RegionEvent } from "./events.ts";
 import { Flight } from "./flight.ts";
 import type { Creator, GetOrCreateOptions, RegionOptions, RegionReadOptions, Ttl } from "./options.ts";
@@ -27,7 +27,7 @@ export type Outcome<V> = readonly [value: V] | readonly [] | undefined;
 
 /** What a creator said about its value. */
 export interface Verdict {
-  ttl?: number | Duration;
+  ttl?: number;
   isStored?: boolean;
 }
 
@@ -52,39 +52,46 @@ export interface SingleMaking<V> extends Making<V> {
 /** A configured region over a store that is at hand. */
 export class Engine<V> {
   readonly options: RegionOptions<V>;
+  readonly name: string;
   readonly scope: "process" | "shared";
   readonly now: Clock;
   readonly room: Room;
-  readonly counters: Record<RegionEvent["type"], number>;
+  readonly counters: Record<RegionEvent["type"], number> = {
+    hit: 0,
+    stale: 0,
+    miss: 0,
+    create: 0,
+    refresh: 0,
+    wait: 0,
+    lease: 0,
+    error: 0,
+    invalidate: 0,
+  };
   readonly wish: Wish<V>;
   /** The entries, where they are at hand. */
-  readonly atHand: AtHand<V> | undefined;
+  readonly atHand?: AtHand<V>;
   /** What all keys of the region start with. */
   readonly prefix: string;
-  readonly refreshAhead: number;
   /** Whether this engine does for the options there are. */
   readonly isPlain: boolean;
 
-  /** With another engine of the same region it shares what is known of the entries. */
-  constructor(options: RegionOptions<V>, like?: Engine<V>) {
+  constructor(options: RegionOptions<V>) {
     const { store, name = "region", mangle, lease, refreshAhead = 0, earlyRefresh, invalidation, background } = options;
     const backend: Backend<unknown> = store?.backend ?? new MapBackend(undefined, { now: options.now ?? coarseNow });
     const { supports } = backend;
     const isLocal = backend.readSync && backend.writeSync;
     this.options = options;
+    this.name = name;
     this.prefix = `${name.replace(/[%:]/g, encodeURIComponent)}:`;
     this.now = options.now ?? backend.now ?? Date.now;
     this.wish = wishOf(options);
-    this.refreshAhead = toMilliseconds(refreshAhead, "refreshAhead");
     // A lease must end by itself: with its entry, or by being swapped for another one.
     const isLeased = !isLocal && lease !== false && supports.create && (supports.swap || supports.ttl);
     this.scope = isLeased ? "shared" : "process";
-    this.counters = like?.counters ??
-      { hit: 0, stale: 0, miss: 0, create: 0, refresh: 0, wait: 0, lease: 0, error: 0, invalidate: 0 };
-    this.room = like?.room ?? (store ? roomOf(backend, this.prefix) : new Room());
-    const atHand = isLocal && new AtHand(backend as Backend<Envelope<V>>, store ? `${this.prefix}v:` : "", this.room);
-    this.atHand = like ? like.atHand : atHand;
-    this.isPlain = !!isLocal && !mangle && !earlyRefresh && !invalidation && !background && this.refreshAhead === 0;
+    this.room = store ? roomOf(backend, name) : new Room();
+    if (isLocal) this.atHand = new AtHand(backend as Backend<Envelope<V>>, store ? `${this.prefix}v:` : "", this.room);
+    this.isPlain = toMilliseconds(refreshAhead, "refreshAhead") === 0 &&
+      !!isLocal && !mangle && !earlyRefresh && !invalidation && !background;
   }
 
   /** A fresh value that can be had by the shortest way. */
@@ -104,9 +111,9 @@ export class Engine<V> {
   /** What was found, if it will do. */
   served(key: string, found: Found<V> | undefined, { maxAge }: Wish<V>, stale = false): Found<V> | undefined {
     const over = overdue(found, this.now(), maxAge);
-    const isServed = over < 0 || stale && over < Infinity;
-    this.tell(over < 0 ? "hit" : isServed ? "stale" : "miss", key);
-    return isServed ? found : undefined;
+    const type = over < 0 ? "hit" : stale && over < Infinity ? "stale" : "miss";
+    this.tell(type, key);
+    return type === "miss" ? undefined : found;
   }
 
   async getOrCreate(key: string, create: Creator<V>, options?: GetOrCreateOptions<V>): Promise<V> {
@@ -139,12 +146,7 @@ export class Engine<V> {
   }
 
   fly(name: string, { tags }: Wish<V>, run: (flight: Flight<Outcome<V>>) => Promise<Outcome<V>>): Flight<Outcome<V>> {
-    const { flights } = this.room;
-    const flight = new Flight(run, tags, (ended) => {
-      if (flights.get(name) === ended) flights.delete(name);
-    });
-    flights.set(name, flight);
-    return flight;
+    return new Flight(this.room.flights, name, tags, run);
   }
 
   /** Makes one value and stores it. */
@@ -155,15 +157,14 @@ export class Engine<V> {
     let claim: Claim<V> | undefined;
     try {
       const won = await this.acquire(flight, making, !isBackground);
-      if (!won || !("commit" in won)) return won;
+      if (!won || !("end" in won)) return won;
       claim = won;
       old = claim.found;
       const verdict: Verdict = {};
       const previous = old?.invalid === "hard" ? undefined : old?.entry.v;
       this.tell(isBackground ? "refresh" : "create", key);
-      const began = this.now();
       const value = await this.run(key, signal, () => making.create({ key, signal, previous, ...methodsOf(verdict) }));
-      await this.keep(claim, making, value, verdict, this.now() - began);
+      await this.keep(claim, making, value, verdict);
       return [value];
     } catch (error) {
       if (claim) await this.end(claim, key);
@@ -191,21 +192,25 @@ export class Engine<V> {
     { key, wish }: Making<V>,
     value: V,
     { isStored = true, ttl }: Verdict,
-    duration: number,
   ): Promise<void> {
     const isKept = isStored && value !== undefined && (wish.shouldCache?.(value, key) ?? true);
-    const entry = isKept ? this.envelope(key, value, ttl ?? wish.ttl, claim.stamp, duration) : undefined;
+    const entry = isKept ? this.envelope(key, value, ttl ?? wish.ttl, claim) : undefined;
     await this.end(claim, key, entry, entry && endOf(entry, wish));
   }
 
   /** The envelope of a value; none if its lifetime is over before it began. */
-  envelope(key: string, value: V, ttl: Ttl<V>, { h, s, t }: Stamp, duration?: number): Envelope<V> | undefined {
-    const { jitter = 0, earlyRefresh, random = Math.random } = this.options;
+  envelope(
+    key: string,
+    value: V,
+    ttl: Ttl<V>,
+    { stamp: { h, s, t } }: Pick<Claim<V>, "stamp">,
+  ): Envelope<V> | undefined {
+    const { jitter = 0, random = Math.random } = this.options;
     const span = toMilliseconds(typeof ttl === "function" ? ttl(value, key) : ttl) * (1 - jitter * random());
     if (span <= 0) return undefined;
     const c = this.now();
     const f = span === Infinity ? undefined : c + span;
-    return { v: value, c, f, d: earlyRefresh && duration, h, s, t, l: undefined, u: undefined };
+    return { v: value, c, f, d: undefined, h, s, t, l: undefined, u: undefined };
   }
 
   /** Whether a value that is served is to be made anew. */
@@ -231,19 +236,18 @@ export class Engine<V> {
     return overdue(there, this.now(), wish.maxAge) < 0 && !(isBackground && there!.entry.c === found?.entry.c);
   }
 
-  /** Counts an event and passes it on. */
-  tell(type: RegionEvent["type"], key?: string, more?: object): void {
+  /** Counts an event of one key and passes it on. */
+  tell(type: RegionEvent["type"], key: string, more?: object): void {
     this.counters[type]++;
     const { onEvent } = this.options;
-    if (onEvent) notify(onEvent, { type, ...(key === undefined ? more : { key, ...more }) } as RegionEvent);
+    if (onEvent) notify(onEvent, { type, key, ...more } as RegionEvent);
   }
 
   /** What a key is called in the store. */
   nameOf(key: string): Awaitable<string> {
     if (typeof key !== "string") throw new TypeError("Cannot use a region: key must be a string");
     if (key.isWellFormed()) return key;
-    const { name: store = "region" } = this.options;
-    throw new StoreError("invalid-key", { store, operation: "use", key, reason: "it has a lone surrogate" });
+    throw new StoreError("invalid-key", { store: this.name, operation: "use", key, reason: "it has a lone surrogate" });
   }
 
   look(
@@ -279,11 +283,11 @@ export class Engine<V> {
 
   /** Ends a claim, with a value or without. */
   end(claim: Claim<V>, _key: string, entry?: Envelope<V>, expiresAt?: number): Awaitable<unknown> {
-    return entry ? claim.commit(entry, expiresAt) : claim.release();
+    return claim.end(entry, expiresAt);
   }
 
   /** The old value, after a failure, while it will do. */
-  async fallBack({ key, wish }: Making<V>, old: Found<V> | undefined): Promise<Outcome<V>> {
+  fallBack({ key, wish }: Making<V>, old: Found<V> | undefined): Awaitable<Outcome<V>> {
     if (!(overdue(old, this.now()) < wish.staleIfError)) return undefined;
     this.tell("stale", key);
     return [old!.entry.v!];
@@ -299,8 +303,7 @@ export function endOf<V>({ f }: Envelope<V>, { kept }: Wish<V>): number | undefi
 export function methodsOf(verdict: Verdict): { setTtl(ttl: number | Duration): void; noStore(): void } {
   return {
     setTtl: (ttl) => {
-      toMilliseconds(ttl);
-      verdict.ttl = ttl;
+      verdict.ttl = toMilliseconds(ttl);
     },
     noStore: () => {
       verdict.isStored = false;

@@ -29,7 +29,7 @@ export class EntryClaim<V> implements Claim<V> {
   readonly token: string = newOwner();
   readonly #backend: Backend<Envelope<V>>;
   readonly #key: string;
-  readonly #end: number | undefined;
+  readonly #keptUntil: number | undefined;
   readonly #ttl: number;
   readonly #now: Clock;
   readonly #onLost: () => void;
@@ -47,7 +47,7 @@ export class EntryClaim<V> implements Claim<V> {
     this.#key = key;
     this.found = found?.invalid === "hard" || found?.entry.v === undefined ? undefined : found;
     this.#version = version;
-    this.#end = expiresAt;
+    this.#keptUntil = expiresAt;
     this.stamp = stamp;
     this.#ttl = ttl;
     this.#now = now;
@@ -74,23 +74,15 @@ export class EntryClaim<V> implements Claim<V> {
     return claim;
   }
 
-  async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
-    await this.#renewal!.stop();
-    try {
-      return await this.#write(plain(entry), expiresAt);
-    } finally {
-      // Not before: until it is written, another region of this process would take it for left behind.
-      retire(this.token);
-    }
-  }
-
-  async release(): Promise<void> {
+  async end(entry?: Envelope<V>, expiresAt?: number): Promise<void> {
     await this.#renewal!.stop();
     try {
       if (this.#version === undefined) return;
-      if (this.found) await this.#write(plain({ ...this.found.entry, l: undefined, u: undefined }), this.#end);
+      if (entry) await this.#write(entry, expiresAt);
+      else if (this.found) await this.#write({ ...this.found.entry, l: undefined, u: undefined }, this.#keptUntil);
       else await this.#backend.remove(this.#key, { condition: { version: this.#version } });
     } finally {
+      // Not before: until it is written, another region of this process would take it for left behind.
       retire(this.token);
     }
   }
@@ -106,7 +98,7 @@ export class EntryClaim<V> implements Claim<V> {
   async #hold(version: string | undefined): Promise<boolean> {
     const u = this.#now() + this.#ttl;
     const entry = plain({ c: this.#now(), ...this.stamp, ...this.found?.entry, l: this.token, u });
-    const end = this.found ? this.#end && Math.max(this.#end, u) : u;
+    const end = this.found ? this.#keptUntil && Math.max(this.#keptUntil, u) : u;
     const condition = version === undefined ? "absent" : { version };
     const answer = await this.#backend.write(this.#key, entry, { condition, ...this.#until(end) });
     if (answer === false) return false;
@@ -119,12 +111,10 @@ export class EntryClaim<V> implements Claim<V> {
     return true;
   }
 
-  async #write(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
-    if (this.#version === undefined) return false;
-    const condition = { version: this.#version };
-    if (await this.#backend.write(this.#key, entry, { condition, ...this.#until(expiresAt) }) !== false) return true;
-    this.#onLost();
-    return false;
+  async #write(entry: Envelope<V>, expiresAt: number | undefined): Promise<void> {
+    const condition = { version: this.#version! };
+    const answer = await this.#backend.write(this.#key, plain(entry), { condition, ...this.#until(expiresAt) });
+    if (answer === false) this.#onLost();
   }
 
   #until(expiresAt: number | undefined): { expiresAt?: number | undefined } {

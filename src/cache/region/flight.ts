@@ -13,16 +13,24 @@ export class Flight<T> {
   /** Who it is in the store, once it has a claim there. */
   token: string | undefined;
   /** Whether it has a claim that this process knows to hold. */
-  isHeld: () => boolean = () => false;
+  isHeld: (() => boolean) | undefined;
   readonly #controller = new AbortController();
-  readonly #onAbandoned: () => void;
+  readonly #flights: Map<string, Flight<unknown>>;
+  readonly #name: string;
   #waiting = 0;
 
-  /** Starts it, after the caller's own step. */
-  constructor(run: (flight: Flight<T>) => Promise<T>, tags: readonly string[], onEnd: (flight: Flight<T>) => void) {
+  /** Starts it, after the caller's own step; until it ends it is among the flights, unless another one takes its place. */
+  constructor(
+    flights: Map<string, Flight<unknown>>,
+    name: string,
+    tags: readonly string[],
+    run: (flight: Flight<T>) => Promise<T>,
+  ) {
+    this.#flights = flights;
+    this.#name = name;
     this.tags = tags;
-    this.#onAbandoned = () => onEnd(this);
-    this.promise = Promise.resolve().then(() => run(this)).finally(this.#onAbandoned);
+    flights.set(name, this);
+    this.promise = Promise.resolve().then(() => run(this)).finally(() => this.#leave());
     // Those who wait are told; there may be nobody left.
     this.promise.catch(() => {});
   }
@@ -40,12 +48,16 @@ export class Flight<T> {
       const leave = () => {
         reject(signal.reason);
         if (--this.#waiting > 0) return;
-        this.#onAbandoned();
+        this.#leave();
         this.#controller.abort(signal.reason);
       };
       if (signal.aborted) return leave();
       signal.addEventListener("abort", leave, { once: true });
       this.promise.then(resolve, reject).then(() => signal.removeEventListener("abort", leave));
     });
+  }
+
+  #leave(): void {
+    if (this.#flights.get(this.#name) === this) this.#flights.delete(this.#name);
   }
 }

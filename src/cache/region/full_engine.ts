@@ -5,10 +5,14 @@
  */
 
 import { abortable, andThen, type Awaitable } from "../../core/awaitable.ts";
+import { toMilliseconds } from "../../core/lifetime.ts";
+import { notify } from "../../core/notify.ts";
 import { Engine, type Making, type Outcome, type SingleMaking } from "./engine.ts";
 import { type Envelope, type Found, overdue, toEntry } from "./envelope.ts";
+import type { RegionEvent } from "./events.ts";
 import type { Flight } from "./flight.ts";
 import type { Claim, Place } from "./place.ts";
+import type { Ttl } from "./options.ts";
 import type { Wish } from "./wish.ts";
 
 /** For how long a refresh that was handed over is believed to be in the hands of others. */
@@ -23,7 +27,9 @@ export class FullEngine<V> extends Engine<V> {
 
   /** The same region as that engine is of. */
   constructor(plain: Engine<V>) {
-    super(plain.options, plain);
+    super(plain.options);
+    // What is known of the entries is known to both.
+    Object.assign(this, plain);
   }
 
   /**
@@ -43,10 +49,16 @@ export class FullEngine<V> extends Engine<V> {
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof Error && error.name === "StoreError")) throw error;
-      this.tell("error", key, { during, error });
+      this.report({ type: "error", key, during, error });
       if (bypass) return undefined;
       throw error;
     }
+  }
+
+  /** Counts an event that is not of one key and passes it on. */
+  report(event: RegionEvent): void {
+    this.counters[event.type]++;
+    if (this.options.onEvent) notify(this.options.onEvent, event);
   }
 
   override nameOf(key: string): Awaitable<string> {
@@ -107,14 +119,15 @@ export class FullEngine<V> extends Engine<V> {
           else this.tell("lease", key, { outcome: what });
         },
       });
-      if (signal.aborted && won !== "busy" && "commit" in won) await won.release();
+      if (signal.aborted && won !== "busy" && "end" in won) await won.end();
       return won;
     }, signal);
     if (won === "busy") return undefined;
     // Without the store there is nothing to claim.
-    if (!won) return { stamp: {}, found, commit: () => {}, release: () => {} };
+    if (!won) return { stamp: {}, found, end: () => {} };
     if ("entry" in won) return [won.entry.v!];
     flight.token = won.token;
+    won.began = this.now();
     return won;
   }
 
@@ -127,6 +140,17 @@ export class FullEngine<V> extends Engine<V> {
       return work();
     });
     if (!isTried) void Promise.resolve().then(work).catch(() => {});
+  }
+
+  override envelope(
+    key: string,
+    value: V,
+    ttl: Ttl<V>,
+    claim: Pick<Claim<V>, "stamp" | "began">,
+  ): Envelope<V> | undefined {
+    const entry = super.envelope(key, value, ttl, claim);
+    const isTimed = entry && this.options.earlyRefresh && claim.began !== undefined;
+    return isTimed ? { ...entry, d: entry.c - claim.began! } : entry;
   }
 
   override async fallBack(making: Making<V>, old: Found<V> | undefined): Promise<Outcome<V>> {
@@ -163,9 +187,9 @@ export class FullEngine<V> extends Engine<V> {
     if (over >= 0) return true;
     const { f, d = 0 } = found.entry;
     if (f === undefined) return false;
-    const { earlyRefresh = 0, random = Math.random } = this.options;
+    const { refreshAhead = 0, earlyRefresh = 0, random = Math.random } = this.options;
     const moment = this.now();
-    return f - moment <= this.refreshAhead || moment - d * earlyRefresh * Math.log(random()) >= f;
+    return f - moment <= toMilliseconds(refreshAhead) || moment - d * earlyRefresh * Math.log(random()) >= f;
   }
 
   override look(

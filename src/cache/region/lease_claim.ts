@@ -36,21 +36,18 @@ export class LeaseClaim<V> implements Claim<V> {
     subject.claims.take(subject.key, this);
   }
 
-  async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
+  async end(entry?: Envelope<V>, expiresAt?: number): Promise<void> {
     const { store, key, lease, claims, onLost } = this.#subject;
-    const isDone = await claims.write(key, this, async (isHeld) => {
-      if (!await lease.isMine() || !isHeld()) return false;
-      await store.set(key, plain(entry), { expiresAt });
-      return true;
-    });
-    if (!isDone) onLost();
-    await this.release();
-    return isDone;
-  }
-
-  async release(): Promise<void> {
-    const { key, lease, claims } = this.#subject;
-    claims.drop(key, this);
-    await lease.release();
+    try {
+      const isDone = !entry || await claims.write(key, this, async (isHeld) => {
+        if (!await lease.isMine() || !isHeld()) return false;
+        await store.set(key, plain(entry), { expiresAt });
+        return true;
+      });
+      if (!isDone) onLost();
+    } finally {
+      claims.drop(key, this);
+      await lease.release();
+    }
   }
 }

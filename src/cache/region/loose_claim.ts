@@ -29,24 +29,22 @@ export class LooseClaim<V> implements Claim<V> {
     claims.take(key, this);
   }
 
-  async commit(entry: Envelope<V>, expiresAt: number | undefined): Promise<boolean> {
+  async end(entry?: Envelope<V>, expiresAt?: number): Promise<void> {
     const { swap, create, ttl } = this.#store.backend.supports;
     const { version, isThere } = this.#read;
     const options = ttl ? { expiresAt } : {};
-    const isDone = await this.#claims.write(this.#key, this, async () => {
-      // Where the store can, nobody else has written the entry since it was read.
-      if (version !== undefined && swap) {
-        return await this.#store.replace(this.#key, plain(entry), { ...options, version });
-      }
-      if (!isThere && create) return await this.#store.add(this.#key, plain(entry), options);
-      await this.#store.set(this.#key, plain(entry), options);
-      return true;
-    });
-    this.release();
-    return isDone;
-  }
-
-  release(): void {
-    this.#claims.drop(this.#key, this);
+    try {
+      if (!entry) return;
+      await this.#claims.write(this.#key, this, async () => {
+        // Where the store can, nobody else has written the entry since it was read.
+        if (version !== undefined && swap) {
+          await this.#store.replace(this.#key, plain(entry), { ...options, version });
+        } else if (!isThere && create) await this.#store.add(this.#key, plain(entry), options);
+        else await this.#store.set(this.#key, plain(entry), options);
+        return true;
+      });
+    } finally {
+      this.#claims.drop(this.#key, this);
+    }
   }
 }

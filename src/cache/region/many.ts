@@ -5,28 +5,18 @@
  */
 
 import type { Outcome } from "./engine.ts";
-import { type Found, overdue, toEntry } from "./envelope.ts";
+import { type Found, overdue } from "./envelope.ts";
 import type { Flight } from "./flight.ts";
 import type { FullEngine } from "./full_engine.ts";
 import { ManyCreation } from "./many_creation.ts";
-import type { GetOrCreateOptions, ManyCreator, RegionEntry, RegionReadOptions } from "./options.ts";
+import type { GetOrCreateOptions, ManyCreator, RegionReadOptions } from "./options.ts";
 import { type Wish, wishOf } from "./wish.ts";
-
-/** `region.getEntry()`. */
-export async function getEntry<V>(
-  engine: FullEngine<V>,
-  key: string,
-  options?: RegionReadOptions,
-): Promise<RegionEntry<V> | undefined> {
-  const found = await engine.find(key, options);
-  return found && toEntry(found, engine.now);
-}
 
 /** `region.getMany()`. */
 export async function getMany<V>(
   engine: FullEngine<V>,
   keys: readonly string[],
-  options: RegionReadOptions = {},
+  options: RegionReadOptions,
 ): Promise<Map<string, V>> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -46,7 +36,7 @@ export async function getOrCreateMany<V>(
   engine: FullEngine<V>,
   keys: readonly string[],
   create: ManyCreator<V>,
-  options: GetOrCreateOptions<V> = {},
+  options: GetOrCreateOptions<V>,
 ): Promise<Map<string, V>> {
   const { signal } = options;
   signal?.throwIfAborted();

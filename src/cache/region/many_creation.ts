@@ -87,7 +87,7 @@ export class ManyCreation<V> {
     try {
       const won = await this.#engine.acquire(flight, making, wait);
       if (!won) return "busy";
-      if ("commit" in won) return { part, claim: won };
+      if ("end" in won) return { part, claim: won };
       part.resolve(won);
     } catch (error) {
       await this.#fail(part, making.found, error);
@@ -101,16 +101,14 @@ export class ManyCreation<V> {
     const { signal } = this.#controller;
     for (const { part } of claimed) engine.tell(this.#isBackground ? "refresh" : "create", part.making.key);
     const keys = claimed.map(({ part }) => part.making.key);
-    const began = engine.now();
     try {
       const made = new Map(
         await engine.run(keys[0]!, signal, () => this.#create(keys, { signal, ...methodsOf(verdict) })),
       );
-      const duration = engine.now() - began;
       await Promise.all(claimed.map(async ({ part, claim }) => {
         const value = made.get(part.making.key);
         try {
-          await engine.keep(claim, part.making, value!, verdict, duration);
+          await engine.keep(claim, part.making, value!, verdict);
           part.resolve(value === undefined ? [] : [value]);
         } catch (error) {
           await engine.end(claim, part.making.key);

@@ -16,10 +16,10 @@ export interface Claim<V> {
   readonly found: Found<V> | undefined;
   /** Who won it; as it stands in the entry. */
   readonly token?: string | undefined;
-  /** Writes the value, unless the key was written, deleted or invalidated meanwhile. */
-  commit(entry: Envelope<V>, expiresAt: number | undefined): Awaitable<unknown>;
-  /** Gives the right up; nothing happens if it was lost. */
-  release(): Awaitable<void>;
+  /** Since when the value is being made. */
+  began?: number;
+  /** Ends it: writes the value, if there is one and the key was not written, deleted or invalidated meanwhile. */
+  end(entry?: Envelope<V>, expiresAt?: number): Awaitable<unknown>;
 }
 
 /** How a claim is sought. */
