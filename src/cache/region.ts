@@ -4,11 +4,11 @@
  * @module
  */
 
+import type { Awaitable } from "../core/awaitable.ts";
 import type { CallOptions, PrefixOptions } from "../core/backend.ts";
 import { checkOptions } from "../core/options.ts";
 import { StoreError } from "../core/store_error.ts";
 import { Engine } from "./region/engine.ts";
-import type { Found } from "./region/envelope.ts";
 import type { InvalidationMode, RegionCounters, RegionEvent } from "./region/events.ts";
 import type { Calls } from "./region/calls.ts";
 import type {
@@ -182,7 +182,7 @@ export class Region<V = unknown> implements AsyncDisposable {
   /** The value, or `undefined` if there is no fresh one. */
   async get(key: string, options?: RegionReadOptions): Promise<V | undefined> {
     const value = options === undefined ? this.#engine.hit(key) : undefined;
-    return value !== undefined ? value : (await this.#find(key, options))?.entry.v;
+    return value !== undefined ? value : (await (await this.#fit).find(key, options))?.entry.v;
   }
 
   /** The value and its age, or `undefined` if there is no fresh one. */
@@ -192,7 +192,7 @@ export class Region<V = unknown> implements AsyncDisposable {
 
   /** Whether there is a fresh value. */
   async has(key: string, options?: RegionReadOptions): Promise<boolean> {
-    return await this.#find(key, options) !== undefined;
+    return await (await this.#fit).find(key, options) !== undefined;
   }
 
   /** The fresh values of these keys in the order asked for, misses left out; one round trip where the store can. */
@@ -209,10 +209,9 @@ export class Region<V = unknown> implements AsyncDisposable {
    * wait get its error, or the old value within `staleIfError`. A creator must not wait for its own key.
    */
   async getOrCreate<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
-    const plain = this.#engine;
-    const value = options === undefined ? plain.hit(key) : undefined;
+    const value = options === undefined ? this.#engine.hit(key) : undefined;
     if (value !== undefined) return value as T;
-    const engine = plain.isPlain ? plain : (await this.#calls).engine;
+    const engine = await this.#fit;
     return await engine.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
   }
 
@@ -296,15 +295,15 @@ export class Region<V = unknown> implements AsyncDisposable {
     if (this.#configured && !replace) throw new TypeError("Cannot configure Region: it is configured already");
   }
 
-  async #find(key: string, options?: RegionReadOptions): Promise<Found<V> | undefined> {
-    const plain = this.#engine;
-    return (plain.isPlain ? plain : (await this.#calls).engine).find(key, options);
-  }
-
   get #engine(): Engine<V> {
     if (this.#configured) return this.#configured;
     if (this.#isClosed) throw new StoreError("closed", { store: this.name, operation: "use" });
     throw new TypeError(`Cannot use Region "${this.name}": it is not configured`);
+  }
+
+  /** What reads and creates. */
+  get #fit(): Awaitable<Engine<V>> {
+    return this.#engine.isPlain ? this.#engine : this.#calls.then(({ engine }) => engine);
   }
 
   // What not every region needs is loaded when it is.

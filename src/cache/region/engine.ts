@@ -133,7 +133,7 @@ export class Engine<V> {
         if (this.isDue(found!, over)) this.refresh({ key, name, create, wish, found, isBackground: true });
         return found!.entry.v!;
       }
-      let flight = this.flightAfter(name, token, found);
+      let flight = this.flightOf(name, token, found);
       this.tell(flight ? "wait" : "miss", key);
       flight ??= this.fly(name, wish, (flight) => this.create(flight, { key, name, create, wish, found }));
       const outcome = await flight.join(signal);
@@ -141,7 +141,8 @@ export class Engine<V> {
     }
   }
 
-  flightOf(name: string): Flight<Outcome<V>> | undefined {
+  /** Who makes the value, as far as one may wait for it after a look before which the flight had this token. */
+  flightOf(name: string, _token?: string, _found?: Found<V>): Flight<Outcome<V>> | undefined {
     return this.room.flights.get(name) as Flight<Outcome<V>> | undefined;
   }
 
@@ -257,11 +258,6 @@ export class Engine<V> {
     _signal: AbortSignal | undefined,
   ): Awaitable<Found<V> | undefined> {
     return this.atHand!.read(name);
-  }
-
-  /** The flight to wait for after a look, before which it had this token. */
-  flightAfter(name: string, _token?: string, _found?: Found<V>): Flight<Outcome<V>> | undefined {
-    return this.flightOf(name);
   }
 
   /** The right to make the value; or what others have made; or nothing, if they are at it or the flight was superseded. */

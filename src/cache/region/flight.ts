@@ -15,8 +15,7 @@ export class Flight<T> {
   /** Whether it has a claim that this process knows to hold. */
   isHeld: (() => boolean) | undefined;
   readonly #controller = new AbortController();
-  readonly #flights: Map<string, Flight<unknown>>;
-  readonly #name: string;
+  readonly #leave: () => void;
   #waiting = 0;
 
   /** Starts it, after the caller's own step; until it ends it is among the flights, unless another one takes its place. */
@@ -26,11 +25,12 @@ export class Flight<T> {
     tags: readonly string[],
     run: (flight: Flight<T>) => Promise<T>,
   ) {
-    this.#flights = flights;
-    this.#name = name;
     this.tags = tags;
     flights.set(name, this);
-    this.promise = Promise.resolve().then(() => run(this)).finally(() => this.#leave());
+    this.#leave = () => {
+      if (flights.get(name) === this) flights.delete(name);
+    };
+    this.promise = Promise.resolve().then(() => run(this)).finally(this.#leave);
     // Those who wait are told; there may be nobody left.
     this.promise.catch(() => {});
   }
@@ -55,9 +55,5 @@ export class Flight<T> {
       signal.addEventListener("abort", leave, { once: true });
       this.promise.then(resolve, reject).then(() => signal.removeEventListener("abort", leave));
     });
-  }
-
-  #leave(): void {
-    if (this.#flights.get(this.#name) === this) this.#flights.delete(this.#name);
   }
 }

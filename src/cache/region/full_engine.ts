@@ -81,16 +81,9 @@ export class FullEngine<V> extends Engine<V> {
     return andThen(invalidation.judge(key, toEntry(found, this.now)), (invalid) => ({ entry, invalid }));
   }
 
-  /**
-   * The flight to wait for after a look, before which it had this token: none whose claim was not found any more, since
-   * others have deleted, written or invalidated the key.
-   */
-  override flightAfter(
-    name: string,
-    token: string | undefined,
-    found: Found<V> | undefined,
-  ): Flight<Outcome<V>> | undefined {
-    const flight = this.flightOf(name);
+  /** Not one whose claim was not found any more: others have deleted, written or invalidated the key. */
+  override flightOf(name: string, token?: string, found?: Found<V>): Flight<Outcome<V>> | undefined {
+    const flight = super.flightOf(name);
     if (token === undefined || flight?.token !== token) return flight;
     // A strategy of one's own judges the old value in the entry, not the claim.
     const isInvalid = found?.invalid === "hard" && !this.options.invalidation;

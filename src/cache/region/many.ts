@@ -53,7 +53,7 @@ export async function getOrCreateMany<V>(
       const name = names.get(key)!;
       const found: Found<V> | undefined = all.get(key);
       const over = overdue(found, engine.now(), wish.maxAge);
-      const running = engine.flightAfter(name, tokens[index], found);
+      const running = engine.flightOf(name, tokens[index], found);
       if (over < 0 || over < wish.staleWhileRevalidate) {
         engine.tell(over < 0 ? "hit" : "stale", key);
         values.set(key, found!.entry.v!);

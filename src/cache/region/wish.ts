@@ -5,7 +5,7 @@
  */
 
 import { toMilliseconds } from "../../core/lifetime.ts";
-import type { GetOrCreateOptions, RegionOptions, Ttl } from "./options.ts";
+import type { FreshnessOptions, GetOrCreateOptions, RegionOptions, Ttl } from "./options.ts";
 
 /** How a call wants its value. */
 export interface Wish<V> {
@@ -30,18 +30,19 @@ const NO_TAGS: readonly string[] = [];
 
 /** The wish of a call with these options in a region with those. */
 export function wishOf<V>(region: RegionOptions<V>, call: GetOrCreateOptions<V> = {}): Wish<V> {
-  const span = (name: "staleWhileRevalidate" | "staleIfError") => toMilliseconds(call[name] ?? region[name] ?? 0, name);
+  const of = <K extends keyof FreshnessOptions<V>>(name: K): FreshnessOptions<V>[K] => call[name] ?? region[name];
+  const span = (name: "staleWhileRevalidate" | "staleIfError") => toMilliseconds(of(name) ?? 0, name);
   const staleWhileRevalidate = span("staleWhileRevalidate");
   const staleIfError = span("staleIfError");
   return {
-    ttl: call.ttl ?? region.ttl!,
-    staleWhileRevalidate: (call.mode ?? region.mode) === "wait" ? 0 : staleWhileRevalidate,
+    ttl: of("ttl")!,
+    staleWhileRevalidate: of("mode") === "wait" ? 0 : staleWhileRevalidate,
     staleIfError,
     kept: Math.max(staleWhileRevalidate, staleIfError, 0),
     maxAge: toMilliseconds(call.maxAge ?? Infinity, "maxAge"),
-    bypass: (call.onStoreError ?? region.onStoreError) === "bypass",
+    bypass: of("onStoreError") === "bypass",
     tags: call.tags ?? NO_TAGS,
-    shouldCache: call.shouldCache ?? region.shouldCache,
-    waitUntil: call.waitUntil ?? region.waitUntil,
+    shouldCache: of("shouldCache"),
+    waitUntil: of("waitUntil"),
   };
 }
