@@ -116,6 +116,25 @@ describe("Regions of one process, each over a store of its own", () => {
     }
   });
 
+  test("make a value anew on demand although the old one goes meanwhile [DP-D12]", async () => {
+    const backend = memory<string>({ clone: true });
+    const reading = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    let reads = 0;
+    const slow = faulty(backend, {
+      fault: "none",
+      // To look, then for the claim.
+      when: ({ key, keys = [key] }) => keys.includes("region:v:key") && ++reads === 2,
+      gate: () => (reading.resolve(), gone.promise),
+    });
+    const region = new Region<string>({ store: new Store(slow), ttl: 1000 });
+    const value = region.refresh("key", () => "new");
+    await reading.promise;
+    await region.delete("key");
+    gone.resolve();
+    assertEquals([await value, await region.get("key")], ["new", "new"]);
+  });
+
   crowd("Redis", (prefix) => redis(server.url, { prefix, timeout: 30_000 }));
   crowd("Redis over HTTP", (prefix) => upstash(local, { prefix, timeout: 30_000 }));
 });
