@@ -222,19 +222,14 @@ export class Engine<V> {
   /** Starts a refresh in the background, unless the value is being made already. */
   refresh(making: SingleMaking<V>): void {
     const { name, wish } = making;
-    if (this.isBeingMade(making)) return;
+    if (this.flightOf(name)) return;
     const flight = this.fly(name, wish, (flight) => this.create(flight, making));
     wish.waitUntil?.(flight.join().catch(() => {}));
   }
 
-  /** Whether somebody makes the value already. */
-  isBeingMade({ name }: Making<V>): boolean {
-    return this.flightOf(name) !== undefined;
-  }
-
   /** Whether what others made meanwhile will do. */
-  isMade(there: Found<V> | undefined, { found, wish, isBackground }: Making<V>): boolean {
-    return overdue(there, this.now(), wish.maxAge) < 0 && !(isBackground && there!.entry.c === found?.entry.c);
+  isMade(there: Found<V> | undefined, { wish }: Making<V>): boolean {
+    return overdue(there, this.now(), wish.maxAge) < 0;
   }
 
   /** Counts an event of one key and passes it on. */

@@ -151,10 +151,10 @@ export class FullEngine<V> extends Engine<V> {
   }
 
   override refresh(making: SingleMaking<V>): void {
+    if (this.isBeingMade(making)) return;
     const { background } = this.options;
     if (!background) return super.refresh(making);
     const { key, name, wish } = making;
-    if (this.isBeingMade(making)) return;
     const flight = this.fly(name, wish, async (flight) => {
       let running: Promise<Outcome<V>> | undefined;
       const run = async () => (await (running ??= this.create(flight, making)))?.[0] as V;
@@ -171,9 +171,15 @@ export class FullEngine<V> extends Engine<V> {
   }
 
   /** Whether somebody makes the value already, here or elsewhere, or has been asked to. */
-  override isBeingMade(making: Making<V>): boolean {
+  isBeingMade({ name, found }: Making<V>): boolean {
     const moment = this.now();
-    return super.isBeingMade(making) || making.found!.entry.u! > moment || this.handedOver.get(making.name)! > moment;
+    return !!this.flightOf(name) || found!.entry.u! > moment || this.handedOver.get(name)! > moment;
+  }
+
+  override isMade(there: Found<V> | undefined, making: Making<V>): boolean {
+    const { found, isBackground } = making;
+    // What is refreshed early is fresh itself.
+    return super.isMade(there, making) && !(isBackground && there!.entry.c === found?.entry.c);
   }
 
   protected override isDue(found: Found<V>, over: number): boolean {
