@@ -201,7 +201,7 @@ export class Connection {
     const output = this.#output;
     this.#output = [];
     if (this.#end) return;
-    this.#socket!.write(...toParts(output));
+    this.#socket!.write(toParts(output));
   };
 
   #answer(line: string, value: Uint8Array | undefined): void {
@@ -278,19 +278,24 @@ const encoder = new TextEncoder();
 
 /** What is to be sent in as few parts as will do: one, but for large values. */
 function toParts(output: readonly (string | Uint8Array)[]): readonly (string | Uint8Array)[] {
-  const parts: (string | Uint8Array)[] = [];
-  let from = 0;
-  let isText = true;
+  if (output.length === 1) return output;
+  let hasBytes = false;
+  let hasLarge = false;
   for (let at = 0; at < output.length; at++) {
     const part = output[at]!;
     if (typeof part === "string") continue;
-    isText = false;
-    if (part.length <= COPIED_BYTES) continue;
+    hasBytes = true;
+    if (part.length > COPIED_BYTES) hasLarge = true;
+  }
+  if (!hasLarge) return [hasBytes ? copied(output) : output.join("")];
+  const parts: (string | Uint8Array)[] = [];
+  let from = 0;
+  for (const [at, part] of output.entries()) {
+    if (typeof part === "string" || part.length <= COPIED_BYTES) continue;
     parts.push(copied(output.slice(from, at)), part);
     from = at + 1;
   }
-  if (isText) return [output.length === 1 ? output[0]! : output.join("")];
-  parts.push(copied(from === 0 ? output : output.slice(from)));
+  parts.push(copied(output.slice(from)));
   return parts;
 }
 
