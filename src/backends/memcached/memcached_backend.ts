@@ -307,10 +307,9 @@ export class MemcachedBackend implements ByteBackend {
     const lifetime = found.expiresAt === undefined ? "" : lifetimeTokens(found.expiresAt, this.now());
     const head = `ms ${wireKey} ${bytes.length}${lifetime}${condition && ` c${condition}`}\r\n`;
     return connection.exchange(asking, head, bytes, since, ({ line }) => {
-      if (line.startsWith("HD")) {
-        const cas = tokenOf(line, "c");
-        return cas === undefined || versionOf({ epoch: connection.about.epoch, cas, expiresAt: found.expiresAt });
-      }
+      if (line === "HD") return true;
+      const cas = line.startsWith("HD") ? tokenOf(line, "c") : undefined;
+      if (cas !== undefined) return versionOf({ epoch: connection.about.epoch, cas, expiresAt: found.expiresAt });
       if (/^(NS|EX|NF)\b/.test(line)) return false;
       // The server drops what it had rather than keep an old value.
       return line.includes("too large") ? this.#refuse(spot) : this.#refused(spot, line);
