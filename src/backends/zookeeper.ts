@@ -34,9 +34,10 @@ export interface ZookeeperOptions {
    */
   readonly acl?: "open" | "creator" | "read" | readonly ZookeeperAcl[] | undefined;
   /**
-   * Whether entries that this store adds end with its session: with `close()`, or `sessionTimeout` after its process died.
-   * That is what a lease needs: nobody has to wait for the deadline of one who is gone. What `lease.fence()` counts ends
-   * with the session too, so fences need a store without this. @default {false}
+   * Whether entries that this store adds with a lifetime end with its session, if that is sooner: with `close()`, or
+   * `sessionTimeout` after its process died. That is what a lease needs: nobody has to wait for the deadline of one who is
+   * gone. Entries without a lifetime stay, such as what `lease.fence()` counts; and an entry is what it was added as,
+   * whatever is written over it. @default {false}
    */
   readonly ephemeral?: boolean | undefined;
   /** The longest request that the servers take (`jute.maxbuffer`), in bytes. @default {1048575} */

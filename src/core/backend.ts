@@ -129,7 +129,7 @@ export interface Backend<Raw> {
 
   /** The entry, or `undefined` if the key is absent. */
   read(key: string, options?: ReadOptions): Awaitable<Entry<Raw> | undefined>;
-  /** `false` if the condition failed and nothing was written; else the new version, or `true` where there are none. */
+  /** `false` if the condition failed and nothing was written; else the new version, or `true` where it is not known. */
   write(key: string, raw: Raw, options?: WriteOptions): Awaitable<string | boolean>;
   /** Whether there was an entry and it is gone now. */
   remove(key: string, options?: RemoveOptions): Awaitable<boolean>;

@@ -366,10 +366,10 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   }
 
   // Apart from set(), whose every call would pay for this closure or wait.
-  async #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
     const how = { ...options, expiresAt };
-    await (expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how));
-    return this;
+    const done = expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how);
+    return Promise.resolve(done).then(() => this);
   }
 
   async #size(): Promise<number> {

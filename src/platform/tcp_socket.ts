@@ -20,7 +20,7 @@ export interface TcpEvents {
 /** An open connection, or one that is being opened. */
 export interface TcpSocket {
   /** Sends all of it, in one go where it fits. */
-  write(...parts: readonly (string | Uint8Array)[]): void;
+  write(parts: readonly (string | Uint8Array)[]): void;
   /** Ends it at once. */
   destroy(): void;
 }
@@ -59,10 +59,11 @@ export function connectTcp(address: TcpAddress, events: TcpEvents): TcpSocket | 
   socket.on("error", (error) => cause ??= error);
   socket.on("close", close);
   return {
-    write: (...parts) => {
-      if (parts.length > 1) socket.cork();
+    write: (parts) => {
+      if (parts.length === 1) return void socket.write(parts[0]!);
+      socket.cork();
       for (const part of parts) socket.write(part);
-      if (parts.length > 1) socket.uncork();
+      socket.uncork();
     },
     destroy: () => {
       socket.destroy();

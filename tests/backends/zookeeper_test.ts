@@ -66,6 +66,7 @@ describe("zookeeper keeps the laws of stores", { skip }, () => {
 });
 
 const TIMEOUT = 20_000;
+const FOR_LONG = { ttl: { hours: 1 } };
 const OPEN = ACL.OPEN_ACL_UNSAFE as unknown as readonly unknown[];
 
 function connected<V = unknown>(root: string, options: ZookeeperOptions = {}, address = server.address): Store<V> {
@@ -404,10 +405,15 @@ describe("zookeeper()", { skip }, () => {
   test("entries of a session end with it, when it is closed and when its process is killed: leases", async () => {
     const store = connected<number>("/leases");
     const holder = connected<number>("/leases", { ephemeral: true });
-    assertEquals(await holder.add("job", 1), true);
-    assertEquals(await store.get("job"), 1);
+    assertEquals(await holder.add("job", 1, FOR_LONG), true);
+    await holder.set("another", 2, FOR_LONG);
+    await holder.setMany([["third", 3]], FOR_LONG);
+    await holder.set("lasting", 4);
+    await holder.setMany([["for ever", 5]], { ttl: Infinity });
+    assertEquals([...await store.getMany(["job", "another", "third"])], [["job", 1], ["another", 2], ["third", 3]]);
     await holder.close();
-    await until(async () => !await store.has("job"), "the end of the entry");
+    await until(async () => (await store.getMany(["job", "another", "third"])).size === 0, "the end of the entries");
+    assertEquals(await Array.fromAsync(store), [["for ever", 5], ["lasting", 4]]);
     const [command, ...args] = scriptCommand(
       new URL("../support/zookeeper_child.ts", import.meta.url),
       `${server.address}/leases`,
@@ -563,12 +569,12 @@ describe("zookeeper() and outages", { skip }, () => {
   test("an entry of a lost session is gone, and the store can add it again", async () => {
     const store = onProxy("/expiry2", { sessionTimeout: 500, timeout: 1000, ephemeral: true });
     const healthy = connected<number>("/expiry2", {}, own.address);
-    await store.add("lease", 1);
+    await store.add("lease", 1, FOR_LONG);
     proxy.fault = "hang";
     await until(async () => !await healthy.has("lease"), "the end of the entry");
     proxy.fault = "pass";
     proxy.cut();
-    await until(() => store.add("lease", 2).catch(() => false), "the new entry");
+    await until(() => store.add("lease", 2, FOR_LONG).catch(() => false), "the new entry");
     assertEquals(await healthy.get("lease"), 2);
     await store.close();
     await healthy.close();

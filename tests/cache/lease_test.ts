@@ -198,6 +198,19 @@ describe("Lease", () => {
     await living.close();
   });
 
+  test("counts its fences on from one session to the next", { skip: noZookeeper ?? false }, async () => {
+    const place = places++;
+    const fences: number[] = [];
+    for (let session = 0; session < 2; session++) {
+      const store = new Store(ephemeral(Date.now, place));
+      const lease = await new Lease(store, "job", { pollInterval: 5 }).acquire({ wait: 10_000 });
+      fences.push(await lease.fence());
+      // The lease ends with the session, the count does not.
+      await store.close();
+    }
+    assert(fences[0]! < fences[1]!, `${fences}`);
+  });
+
   test("is lost with the entry that memcached forgets, and the holder is told", {
     skip: noMemcached ?? false,
   }, async () => {

@@ -14,7 +14,7 @@ const store = new Store<unknown>(
   zookeeper(place, { sessionTimeout: 1000, ephemeral: what === "hold", timeout: 20_000 }),
 );
 if (what === "hold") {
-  await store.add(key, process.pid);
+  await store.add(key, process.pid, { ttl: { hours: 1 } });
   console.log("held");
 } else {
   if (what === "set") await store.set(key, argument);

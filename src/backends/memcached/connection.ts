@@ -51,12 +51,12 @@ export interface Login {
 interface Command {
   readonly asking: Asking;
   readonly deadline: number;
-  readonly resolve: (replies: Reply[]) => void;
+  /** Takes the reply, while it is not the last of several, too; what it throws is the answer to who asked. */
+  readonly take: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
   readonly abort: (() => void) | undefined;
-  readonly replies: Reply[];
-  /** How many replies there will be. */
-  readonly count: number;
+  /** How many replies there are to come. */
+  left: number;
 }
 
 /** An error of this code for who asked. */
@@ -136,23 +136,40 @@ export class Connection {
 
   /** Sends a command, and the value behind it; the commands of one tick go out in one write. */
   send(asking: Asking, head: string, value?: Uint8Array, since?: number): Promise<Reply> {
+    return this.exchange(asking, head, value, since, asItIs);
+  }
+
+  /** {@linkcode send}, and what is made of the reply: a step less to wait for than another promise. */
+  exchange<T>(
+    asking: Asking,
+    head: string,
+    value: Uint8Array | undefined,
+    since: number | undefined,
+    toAnswer: (reply: Reply) => T,
+  ): Promise<T> {
     return new Promise((resolve, reject) =>
-      this.#queue(asking, head, value, 1, since, (replies) => resolve(replies[0]!), reject)
+      this.#queue(asking, head, value, 1, since, (reply) => resolve(toAnswer(reply)), reject)
     );
   }
 
   /** Sends so many commands without values. */
   sendMany(asking: Asking, heads: string, count: number, since?: number): Promise<Reply[]> {
-    return new Promise((resolve, reject) => this.#queue(asking, heads, undefined, count, since, resolve, reject));
+    const replies: Reply[] = [];
+    return new Promise((resolve, reject) => {
+      const take = (reply: Reply) => {
+        if (replies.push(reply) === count) resolve(replies);
+      };
+      this.#queue(asking, heads, undefined, count, since, take, reject);
+    });
   }
 
   #queue(
     asking: Asking,
     head: string,
     value: Uint8Array | undefined,
-    count: number,
+    left: number,
     since: number = performance.now(),
-    resolve: (replies: Reply[]) => void,
+    take: (reply: Reply) => void,
     reject: (error: unknown) => void,
   ): void {
     const { signal } = asking;
@@ -160,7 +177,7 @@ export class Connection {
     if (this.#end || this.#isLeaving) return reject(this.#refusal(asking));
     const abort = signal && (() => reject(signal.reason));
     if (abort) signal.addEventListener("abort", abort, { once: true });
-    this.#pending.push({ asking, deadline: since + this.#timeout, resolve, reject, abort, replies: [], count });
+    this.#pending.push({ asking, deadline: since + this.#timeout, take, reject, abort, left });
     // Node's queueMicrotask() takes several times as long as this.
     if (this.#output.length === 0) READY.then(this.#flush);
     if (value === undefined) this.#output.push(head);
@@ -184,7 +201,7 @@ export class Connection {
     const output = this.#output;
     this.#output = [];
     if (this.#end) return;
-    this.#socket!.write(...toParts(output));
+    this.#socket!.write(toParts(output));
   };
 
   #answer(line: string, value: Uint8Array | undefined): void {
@@ -194,11 +211,12 @@ export class Connection {
     }
     const command = this.#pending[this.#first];
     if (!command) return this.#fail("unavailable", "the server answers what nobody asked");
+    let text = line;
     if (line === "END") {
-      command.replies.push({ line: this.#statistics, value });
+      text = this.#statistics;
       this.#statistics = "";
-    } else command.replies.push({ line, value });
-    if (command.replies.length < command.count) return;
+    }
+    if (--command.left > 0) return command.take({ line: text, value });
     this.#first++;
     if (this.#first === this.#pending.length) {
       this.#pending = [];
@@ -209,7 +227,11 @@ export class Connection {
     }
     this.#onReply();
     if (command.abort) command.asking.signal!.removeEventListener("abort", command.abort);
-    command.resolve(command.replies);
+    try {
+      command.take({ line: text, value });
+    } catch (error) {
+      command.reject(error);
+    }
     if (this.#isLeaving && this.#first === this.#pending.length) this.#fail("closed", "closed");
   }
 
@@ -248,23 +270,32 @@ export class Connection {
   }
 }
 
+function asItIs(reply: Reply): Reply {
+  return reply;
+}
+
 const encoder = new TextEncoder();
 
 /** What is to be sent in as few parts as will do: one, but for large values. */
 function toParts(output: readonly (string | Uint8Array)[]): readonly (string | Uint8Array)[] {
-  const parts: (string | Uint8Array)[] = [];
-  let from = 0;
-  let isText = true;
+  if (output.length === 1) return output;
+  let hasBytes = false;
+  let hasLarge = false;
   for (let at = 0; at < output.length; at++) {
     const part = output[at]!;
     if (typeof part === "string") continue;
-    isText = false;
-    if (part.length <= COPIED_BYTES) continue;
+    hasBytes = true;
+    if (part.length > COPIED_BYTES) hasLarge = true;
+  }
+  if (!hasLarge) return [hasBytes ? copied(output) : output.join("")];
+  const parts: (string | Uint8Array)[] = [];
+  let from = 0;
+  for (const [at, part] of output.entries()) {
+    if (typeof part === "string" || part.length <= COPIED_BYTES) continue;
     parts.push(copied(output.slice(from, at)), part);
     from = at + 1;
   }
-  if (isText) return [output.length === 1 ? output[0]! : output.join("")];
-  parts.push(copied(from === 0 ? output : output.slice(from)));
+  parts.push(copied(output.slice(from)));
   return parts;
 }
 

@@ -32,7 +32,7 @@ export class Generations {
 
   /** Whether this key is below one of the prefixes. */
   concern(key: string): boolean {
-    return this.#prefixes.some((prefix) => key.startsWith(prefix));
+    return this.#prefixes.length > 0 && this.#prefixes.some((prefix) => key.startsWith(prefix));
   }
 
   /**

@@ -214,23 +214,31 @@ export class MemcachedBackend implements ByteBackend {
     work: (spot: Spot) => Awaitable<T>,
   ): Promise<T> {
     const asking = { store: this.name, operation, key, signal: options?.signal };
-    const under = (generations?: readonly string[]): Awaitable<T> => {
-      const since = performance.now();
-      const wireKey = wireKeyOf(key, generations);
-      if (!isPending(wireKey)) {
-        const { connection } = this.#ring.serverOf(wireKey);
-        if (connection) return work({ asking, key, wireKey, connection, since });
-      }
-      return this.#arrive(asking, wireKey).then(({ wireKey, connection }) =>
-        work({ asking, key, wireKey, connection, since })
-      );
-    };
-    if (this.#generations.concern(key)) return this.#generations.during(asking, key, under);
+    if (this.#generations.concern(key)) {
+      return this.#generations.during(asking, key, (generations) => this.#under(asking, key, generations, work));
+    }
     try {
-      return Promise.resolve(under());
+      return Promise.resolve(this.#under(asking, key, undefined, work));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #under<T>(
+    asking: Asking,
+    key: string,
+    generations: readonly string[] | undefined,
+    work: (spot: Spot) => Awaitable<T>,
+  ): Awaitable<T> {
+    const since = performance.now();
+    const wireKey = wireKeyOf(key, generations);
+    if (!isPending(wireKey)) {
+      const { connection } = this.#ring.serverOf(wireKey);
+      if (connection) return work({ asking, key, wireKey, connection, since });
+    }
+    return this.#arrive(asking, wireKey).then(({ wireKey, connection }) =>
+      work({ asking, key, wireKey, connection, since })
+    );
   }
 
   async #arrive(
@@ -253,7 +261,8 @@ export class MemcachedBackend implements ByteBackend {
 
   #read(spot: Spot, details?: boolean): Promise<Entry<Uint8Array> | undefined> {
     const head = details ? `mg ${spot.wireKey} v c\r\n` : `mg ${spot.wireKey} v\r\n`;
-    return this.#ask(spot, head).then((reply) => this.#entryIn(spot, reply, details));
+    const { asking, connection, since } = spot;
+    return connection.exchange(asking, head, undefined, since, (reply) => this.#entryIn(spot, reply, details));
   }
 
   #entryIn(spot: Spot, reply: Reply, details: boolean | undefined): Entry<Uint8Array> | undefined {
@@ -291,16 +300,16 @@ export class MemcachedBackend implements ByteBackend {
     return line === "NF" || line === "EX" ? false : this.#refused(spot, line);
   }
 
+  /** Writes; the version is asked for where there is a condition, and without one the answer is `true`. */
   #put(spot: Spot, found: Found, condition = ""): Promise<string | boolean> {
-    const { wireKey } = spot;
+    const { wireKey, asking, connection, since } = spot;
     const bytes = this.#toBytes(spot, found);
-    const lifetime = lifetimeTokens(found.expiresAt, this.now());
-    return this.#ask(spot, `ms ${wireKey} ${bytes.length} c${lifetime}${condition}\r\n`, bytes).then(({ line }) => {
-      if (line.startsWith("HD")) {
-        const cas = tokenOf(line, "c");
-        return cas === undefined ||
-          versionOf({ epoch: spot.connection.about.epoch, cas, expiresAt: found.expiresAt });
-      }
+    const lifetime = found.expiresAt === undefined ? "" : lifetimeTokens(found.expiresAt, this.now());
+    const head = `ms ${wireKey} ${bytes.length}${lifetime}${condition && ` c${condition}`}\r\n`;
+    return connection.exchange(asking, head, bytes, since, ({ line }) => {
+      if (line === "HD") return true;
+      const cas = line.startsWith("HD") ? tokenOf(line, "c") : undefined;
+      if (cas !== undefined) return versionOf({ epoch: connection.about.epoch, cas, expiresAt: found.expiresAt });
       if (/^(NS|EX|NF)\b/.test(line)) return false;
       // The server drops what it had rather than keep an old value.
       return line.includes("too large") ? this.#refuse(spot) : this.#refused(spot, line);

@@ -15,8 +15,8 @@ const AWKWARD = /[\x00-\x20\x7f]|^$|^(?:sha256|gen|generation):/;
 const encoder = new TextEncoder();
 
 /** The key for an entry; where prefixes can be cleared, their generations are part of it. */
-export function wireKeyOf(key: string, generations: readonly string[] = []): Awaitable<string> {
-  if (generations.length === 0) return AWKWARD.test(key) || isLong(key) ? hashed(`key:${key}`) : key;
+export function wireKeyOf(key: string, generations?: readonly string[]): Awaitable<string> {
+  if (generations === undefined) return AWKWARD.test(key) || isLong(key) ? hashed(`key:${key}`) : key;
   const full = `gen:${generations.join(".")}:${key}`;
   return AWKWARD.test(`${key}.`) || isLong(full) ? hashed(full) : full;
 }

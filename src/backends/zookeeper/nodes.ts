@@ -29,7 +29,7 @@ export interface Node {
 
 /** One step of a transaction, on the child of this name. */
 export type Step =
-  | { readonly create: string; readonly data: Uint8Array }
+  | { readonly create: string; readonly data: Uint8Array; readonly expiresAt?: number | undefined }
   | { readonly set: string; readonly data: Uint8Array; readonly version?: number }
   | { readonly remove: string; readonly version?: number };
 
@@ -53,15 +53,18 @@ export class Nodes {
   readonly #session: Session;
   readonly #root: string;
   readonly #permissions: Permissions;
-  readonly #mode: number;
+  readonly #endsWithSession: boolean;
   #hasLifetimes = false;
 
-  /** Nodes below a path without a slash at its end; `""` is the servers' own root. */
-  constructor(session: Session, root: string, permissions: Permissions, isEphemeral: boolean) {
+  /**
+   * Nodes below a path without a slash at its end; `""` is the servers' own root. With the last argument those that are
+   * made with a lifetime end with the session, too.
+   */
+  constructor(session: Session, root: string, permissions: Permissions, endsWithSession: boolean) {
     this.#session = session;
     this.#root = root;
     this.#permissions = permissions;
-    this.#mode = isEphemeral ? EPHEMERAL : PERSISTENT;
+    this.#endsWithSession = endsWithSession;
   }
 
   /** The path of a child. */
@@ -164,8 +167,9 @@ export class Nodes {
       }
       for (const step of steps) {
         if ("create" in step) {
+          const mode = this.#endsWithSession && step.expiresAt !== undefined ? EPHEMERAL : PERSISTENT;
           // With its data a moment later: the answer to a change says what the node is, that to a creation does not.
-          transaction.create(this.path(step.create), toBuffer(NOTHING), this.#acls(), this.#mode);
+          transaction.create(this.path(step.create), toBuffer(NOTHING), this.#acls(), mode);
           transaction.setData(this.path(step.create), toBuffer(step.data));
           exactly(0);
         } else if ("set" in step) {

@@ -176,7 +176,7 @@ export class ZookeeperBackend implements ByteBackend {
         for (let isFirst = true; !await this.#succeeds(asking, steps, !isFirst); isFirst = false) {
           const areThere = await this.#nodes.areThere(asking, some.map(({ name }) => name));
           steps = some.map(({ name, data }, index): Step =>
-            areThere[index] ? { set: name, data } : { create: name, data }
+            areThere[index] ? { set: name, data } : { create: name, data, expiresAt }
           );
         }
       }
@@ -295,7 +295,7 @@ export class ZookeeperBackend implements ByteBackend {
   async #put(asking: Asking, name: string, data: Uint8Array, expiresAt: number | undefined): Promise<string> {
     if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
     for (;;) {
-      const stat = await this.#nodes.set(asking, name, data) ?? await this.#create(asking, name, data);
+      const stat = await this.#nodes.set(asking, name, data) ?? await this.#create(asking, { create: name, data, expiresAt });
       if (stat) return versionOf(stat);
     }
   }
@@ -308,7 +308,7 @@ export class ZookeeperBackend implements ByteBackend {
   ): Promise<string | boolean> {
     if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
     for (;;) {
-      const stat = await this.#create(asking, name, data);
+      const stat = await this.#create(asking, { create: name, data, expiresAt });
       if (stat) return versionOf(stat);
       const { node, removals } = await this.#nodes.look(asking, name);
       if (!node) continue;
@@ -318,10 +318,10 @@ export class ZookeeperBackend implements ByteBackend {
     }
   }
 
-  async #create(asking: Asking, name: string, data: Uint8Array) {
+  async #create(asking: Asking, step: Step) {
     for (;;) {
       try {
-        return (await this.#nodes.commit(asking, [{ create: name, data }]))[0];
+        return (await this.#nodes.commit(asking, [step]))[0];
       } catch (error) {
         if (codeOf(error) === Codes.nodeExists) return undefined;
         if (codeOf(error) !== Codes.noNode) throw error;
