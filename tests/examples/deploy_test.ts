@@ -2,10 +2,11 @@
 
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { spawn } from "node:child_process";
 import process from "node:process";
-import { freePort } from "../support/radosgw.ts";
-import { RUNTIME, scriptCommand } from "../support/runtime.ts";
+import { createInterface } from "node:readline";
+import { RUNTIME } from "../support/runtime.ts";
 
 const EXAMPLE = new URL("../../examples/deploy/main.ts", import.meta.url);
 
@@ -28,18 +29,23 @@ describe("examples/deploy", () => {
 
   const skip = RUNTIME !== "deno" && "Deno.serve() is Deno's";
   test("serves", { skip }, async () => {
-    const port = await freePort();
-    const [executable, ...args] = scriptCommand(EXAMPLE);
-    const server = spawn(executable, args, { env: { ...process.env, PORT: `${port}` }, stdio: "ignore" });
+    // The system chooses the port, and the server says which: no other process can take it, nothing has to be tried.
+    const env = { ...process.env, PORT: "0", NO_COLOR: "1" };
+    const args = ["run", "-A", "--no-check", fromFileUrl(EXAMPLE)];
+    const server = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     const ended = new Promise((resolve) => server.once("exit", resolve));
     try {
-      const ask = () => fetch(`http://127.0.0.1:${port}/Paris`);
-      let answer: Response | undefined;
-      for (let left = 600; left > 0 && !answer; left--) {
-        answer = await ask().catch(() => undefined);
-        if (!answer) await new Promise((resolve) => setTimeout(resolve, 50));
+      let said = "";
+      let port: string | undefined;
+      for await (const line of createInterface({ input: server.stderr })) {
+        said += `${line}\n`;
+        port = /^Listening on .*:(\d+)\//.exec(line)?.[1];
+        if (port) break;
       }
-      assertStringIncludes(await answer!.text(), "Paris has 5000 inhabitants");
+      assert(port, said);
+      server.stderr.resume();
+      const ask = () => fetch(`http://127.0.0.1:${port}/Paris`);
+      assertStringIncludes(await (await ask()).text(), "Paris has 5000 inhabitants");
       const again = await ask();
       await again.body?.cancel();
       assert(again.headers.get("cache-status")?.startsWith("everymap; hit"));

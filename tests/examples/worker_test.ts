@@ -2,9 +2,7 @@
 
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import type { Env } from "../../examples/worker/worker.ts";
 import { s3 } from "../../src/backends/s3.ts";
 import { upstash } from "../../src/backends/upstash.ts";
@@ -15,6 +13,7 @@ import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.t
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { type S3rver, s3rverIsMissing, startS3rver } from "../support/s3rver.ts";
 import { serve, type Served } from "../support/serve.ts";
+import { startWorkerd } from "../support/workerd.ts";
 
 const skip = redisServerIsMissing() ?? s3rverIsMissing() ?? false;
 
@@ -37,17 +36,6 @@ describe("examples/worker", { skip }, () => {
       await gate;
       return isDown ? new Response("down", { status: 503 }) : Response.json({ dollar: number });
     });
-    const { outputFiles } = await build({
-      entryPoints: [fromFileUrl(new URL("../../examples/worker/worker.ts", import.meta.url))],
-      bundle: true,
-      format: "esm",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["workerd", "worker", "browser"],
-      external: ["node:*", "bun:*"],
-      write: false,
-      logLevel: "error",
-    });
     const { accessKeyId, secretAccessKey } = bucket.credentials;
     const bindings: Env = {
       UPSTASH_REDIS_REST_URL: database.url,
@@ -58,12 +46,8 @@ describe("examples/worker", { skip }, () => {
       ASSETS_ENDPOINT: bucket.endpoint,
       RATES_URL: service.endpoint,
     };
-    miniflare = new Miniflare({
-      modules: true,
-      script: outputFiles[0]!.text,
-      compatibilityDate: "2026-07-01",
-      bindings: { ...bindings },
-    });
+    const worker = new URL("../../examples/worker/worker.ts", import.meta.url);
+    miniflare = await startWorkerd(worker, { external: ["node:*", "bun:*"], bindings: { ...bindings } });
   });
   after(async () => {
     await miniflare?.dispose();

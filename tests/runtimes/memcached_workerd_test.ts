@@ -2,11 +2,10 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import { memcachedIsMissing, type MemcachedServer, startMemcached } from "../support/memcached_server.ts";
+import { startWorkerd } from "../support/workerd.ts";
 import { SUPPORTS } from "./memcached_worker.ts";
 
 describe("memcached inside workerd with Node compatibility", { skip: memcachedIsMissing() ?? false }, () => {
@@ -15,23 +14,8 @@ describe("memcached inside workerd with Node compatibility", { skip: memcachedIs
 
   before(async () => {
     server = await startMemcached();
-    const { outputFiles } = await build({
-      entryPoints: [fromFileUrl(new URL("memcached_worker.ts", import.meta.url))],
-      bundle: true,
-      format: "esm",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["workerd", "worker", "browser"],
-      external: ["node:*"],
-      write: false,
-      logLevel: "error",
-    });
-    miniflare = new Miniflare({
-      modules: true,
-      script: outputFiles[0]!.text,
-      compatibilityDate: "2026-07-01",
-      compatibilityFlags: ["nodejs_compat"],
-    });
+    const worker = new URL("memcached_worker.ts", import.meta.url);
+    miniflare = await startWorkerd(worker, { external: ["node:*"], flags: ["nodejs_compat"] });
   });
   after(async () => {
     await miniflare?.dispose();

@@ -2,12 +2,11 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { until } from "../support/region_suite.ts";
+import { startWorkerd } from "../support/workerd.ts";
 
 const noRedis = redisServerIsMissing();
 let redis: RedisServer | undefined;
@@ -61,22 +60,9 @@ describe("Region in workerd", () => {
   }
 });
 
-async function start(): Promise<Miniflare> {
-  const { outputFiles } = await build({
-    entryPoints: [fromFileUrl(new URL("region_worker.ts", import.meta.url))],
-    bundle: true,
-    format: "esm",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "browser"],
+function start(): Promise<Miniflare> {
+  return startWorkerd(new URL("region_worker.ts", import.meta.url), {
     external: ["node:*", "bun:*"],
-    write: false,
-    logLevel: "error",
-  });
-  return new Miniflare({
-    modules: true,
-    script: outputFiles[0]!.text,
-    compatibilityDate: "2026-07-01",
     bindings: { REDIS_URL: local?.url ?? "", REDIS_TOKEN: local?.token ?? "" },
   });
 }

@@ -2,12 +2,11 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import { type Radosgw, radosgwIsMissing, startRadosgw } from "../support/radosgw.ts";
 import { signedFetch } from "../support/signed_fetch.ts";
+import { startWorkerd } from "../support/workerd.ts";
 import { SUPPORTS } from "./s3_worker.ts";
 
 const skip = radosgwIsMissing() ?? false;
@@ -23,17 +22,7 @@ describe("s3 inside workerd", { skip }, () => {
   before(async () => {
     gateway = await startRadosgw();
     await signedFetch(gateway.main, `${gateway.endpoint}/bucket`, { method: "PUT" });
-    const { outputFiles } = await build({
-      entryPoints: [fromFileUrl(new URL("s3_worker.ts", import.meta.url))],
-      bundle: true,
-      format: "esm",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["workerd", "worker", "browser"],
-      write: false,
-      logLevel: "error",
-    });
-    miniflare = new Miniflare({ modules: true, script: outputFiles[0]!.text, compatibilityDate: "2026-07-01" });
+    miniflare = await startWorkerd(new URL("s3_worker.ts", import.meta.url));
   });
   after(async () => {
     await miniflare?.dispose();

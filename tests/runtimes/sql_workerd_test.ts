@@ -2,10 +2,9 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
+import { startWorkerd } from "../support/workerd.ts";
 import { SUPPORTS } from "./sql_worker.ts";
 
 /** Laws of thousands of statements, each of which waits for the disk here. */
@@ -15,23 +14,8 @@ describe("sql on D1 inside workerd", () => {
   let miniflare: Miniflare;
 
   before(async () => {
-    const { outputFiles } = await build({
-      entryPoints: [fromFileUrl(new URL("sql_worker.ts", import.meta.url))],
-      bundle: true,
-      format: "esm",
-      platform: "neutral",
-      mainFields: ["module", "main"],
-      conditions: ["workerd", "worker", "browser"],
-      external: ["node:*", "postgres"],
-      write: false,
-      logLevel: "error",
-    });
-    miniflare = new Miniflare({
-      modules: true,
-      script: outputFiles[0]!.text,
-      compatibilityDate: "2026-07-01",
-      d1Databases: ["DB"],
-    });
+    const worker = new URL("sql_worker.ts", import.meta.url);
+    miniflare = await startWorkerd(worker, { external: ["node:*", "postgres"], d1Databases: ["DB"] });
   });
   after(() => miniflare?.dispose());
 

@@ -2,13 +2,12 @@
 
 import { after, before, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { storeLawsFor } from "../../src/testing/store_laws.ts";
 import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.ts";
 import { AHEAD, EXPIRE } from "../support/redis_laws.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
+import { startWorkerd } from "../support/workerd.ts";
 import { supportsOf } from "./upstash_worker.ts";
 
 const skip = redisServerIsMissing() ?? false;
@@ -31,24 +30,10 @@ after(async () => {
   await redis.stop();
 });
 
-async function start(file: string): Promise<Miniflare> {
-  const { outputFiles } = await build({
-    entryPoints: [fromFileUrl(new URL(file, import.meta.url))],
-    bundle: true,
-    format: "esm",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "browser"],
-    write: false,
-    logLevel: "error",
-  });
-  return new Miniflare({ modules: true, script: outputFiles[0]!.text, compatibilityDate: "2026-07-01" });
-}
-
 describe("upstash inside workerd", { skip }, () => {
   let miniflare: Miniflare;
   before(async () => {
-    miniflare = await start("upstash_worker.ts");
+    miniflare = await startWorkerd(new URL("upstash_worker.ts", import.meta.url));
   });
   after(() => miniflare?.dispose());
 
@@ -69,7 +54,7 @@ describe("upstash inside workerd", { skip }, () => {
 describe("upstash shared by the requests of a worker", { skip }, () => {
   let miniflare: Miniflare;
   before(async () => {
-    miniflare = await start("upstash_shared_worker.ts");
+    miniflare = await startWorkerd(new URL("upstash_shared_worker.ts", import.meta.url));
   });
   after(() => miniflare?.dispose());
 
