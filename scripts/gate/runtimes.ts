@@ -27,6 +27,7 @@ const ARGUMENTS = {
   node: (files: readonly string[], report: string) => [
     "--disable-warning=ExperimentalWarning",
     "--test",
+    `--test-concurrency=${Math.min(navigator.hardwareConcurrency, 2)}`,
     "--test-reporter=junit",
     `--test-reporter-destination=${report}`,
     "--test-reporter=tap",
