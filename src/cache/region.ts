@@ -209,7 +209,8 @@ export class Region<V = unknown> implements AsyncDisposable {
    * wait get its error, or the old value within `staleIfError`. A creator must not wait for its own key.
    */
   async getOrCreate<T extends V = V>(key: string, create: Creator<T>, options?: GetOrCreateOptions<T>): Promise<T> {
-    const value = options === undefined ? this.#engine.hit(key) : undefined;
+    const isPlain = options?.signal === undefined && options?.maxAge === undefined;
+    const value = isPlain ? this.#engine.hit(key) : undefined;
     if (value !== undefined) return value as T;
     const engine = await this.#fit;
     return await engine.getOrCreate(key, create as unknown as Creator<V>, options as GetOrCreateOptions<V>) as T;
