@@ -295,7 +295,8 @@ export class ZookeeperBackend implements ByteBackend {
   async #put(asking: Asking, name: string, data: Uint8Array, expiresAt: number | undefined): Promise<string> {
     if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
     for (;;) {
-      const stat = await this.#nodes.set(asking, name, data) ?? await this.#create(asking, { create: name, data, expiresAt });
+      const stat = await this.#nodes.set(asking, name, data) ??
+        await this.#create(asking, { create: name, data, expiresAt });
       if (stat) return versionOf(stat);
     }
   }
