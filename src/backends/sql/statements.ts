@@ -6,6 +6,7 @@
 
 import { Draft, quote } from "./draft.ts";
 import { Expressions, type KeyRequest } from "./expressions.ts";
+import { READS_HEX } from "./hex.ts";
 import { conflictClause, type Rows, toRows } from "./rows.ts";
 import type { SqlStatement } from "./sql_client.ts";
 
@@ -193,8 +194,10 @@ export class Statements extends Expressions {
     const { value, columns, key, expiry, versioning } = this.place;
     const fields: string[] = [];
     if (value) {
+      const isHex = withKey && this.isPostgres && value.type === "bytes" && READS_HEX;
       const isCast = value.type === "json" || value.type === "jsonb" || value.type === "text" && !this.isPostgres;
-      fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
+      if (isHex) fields.push(`encode(${quote(value.name)}, 'hex') AS "h"`);
+      else fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
       if (withKey) fields.push(`${quote(key)} AS "k"`);
     } else {
       const own = [expiry?.name, typeof versioning === "object" ? versioning.column : undefined];

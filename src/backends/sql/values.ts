@@ -5,6 +5,7 @@
  */
 
 import { StoreError } from "../../core/store_error.ts";
+import { toBytesFromHex } from "./hex.ts";
 import { nameable, type Rows, type SqlRow } from "./rows.ts";
 import type { SqlDialect } from "./sql_client.ts";
 import { EXPIRES, KEY, type Statements, VERSION } from "./statements.ts";
@@ -20,11 +21,13 @@ export interface Values<Raw> {
 }
 
 const encoder = new TextEncoder();
+/** How many times its own size a value may keep alive: some clients cut what they read out of one buffer of 8 KiB. */
+const MOST_KEPT = 8;
 const OURS: readonly string[] = [KEY, EXPIRES, VERSION];
 
 /** Bytes in a column of bytes, of text or of JSON. */
 export const columnValues: Values<Uint8Array> = {
-  toRaw: ({ v }) => toBytes(v),
+  toRaw: ({ v, h }) => typeof h === "string" ? toBytesFromHex(h) : toBytes(v),
   keyOf: ({ k }) => k as string,
   toRows: (entries, to, maxValues) => {
     const width = 4 + to.place.filters.length;
@@ -109,10 +112,10 @@ function isBytes(value: unknown, dialect: SqlDialect): boolean {
 
 function toBytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) {
-    const { buffer, byteLength, constructor } = value;
-    // A part of a larger buffer would keep all of it alive.
-    if (byteLength < buffer.byteLength) return copyOf(value);
-    return constructor === Uint8Array ? value : new Uint8Array(buffer);
+    const { buffer, byteOffset, byteLength, constructor } = value;
+    // A small part of a buffer would keep all of it alive; for larger ones a buffer of their own costs more than it saves.
+    if (byteLength * MOST_KEPT < buffer.byteLength) return copyOf(value);
+    return constructor === Uint8Array ? value : new Uint8Array(buffer, byteOffset, byteLength);
   }
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   if (Array.isArray(value)) return Uint8Array.from(value as number[]);
