@@ -142,6 +142,8 @@ export interface Backend<Raw> {
   writeSync?(key: string, raw: Raw, expiresAt?: number): void;
   /** The entries that are there, in a `Map` that the caller may change; one round trip. */
   readMany?(keys: readonly string[], options?: ReadOptions): Awaitable<Map<string, Entry<Raw>>>;
+  /** The values alone in the order of the keys, `undefined` for what is absent; {@linkcode readMany} without the entries. */
+  readValues?(keys: readonly string[], options?: CallOptions): Awaitable<readonly (Raw | undefined)[]>;
   /** Writes all, in one round trip; unconditional. */
   writeMany?(entries: ReadonlyMap<string, Raw>, options?: Omit<WriteOptions, "condition">): Awaitable<void>;
   /** How many there were and are gone now. */

@@ -41,32 +41,35 @@ export function encoded<V, Raw>(
   const { streams } = codec;
   const turns = new Turns();
 
-  const decode = (key: string, entry: Entry<Raw>, at = 0, first?: unknown): Awaitable<Entry<V> | undefined> => {
-    const isRefused = (cause: unknown) => {
-      const reason = first ?? cause;
-      if (at + 1 < codecs.length) return decode(key, entry, at + 1, reason);
-      // An outage is never a miss, nor is a key that is not in the ring.
-      if (reason instanceof StoreError && reason.code !== "corrupt") throw reason;
-      if (onDecodeError === "miss") return undefined;
-      if (reason instanceof StoreError) throw reason;
-      const what = { store: inner.name, operation: "read", key, reason: `not ${codec.name}`, cause: reason };
-      throw new StoreError("corrupt", what);
-    };
+  // Apart from decode(), whose every call would pay for this closure.
+  const refused = (key: string, raw: Raw, at: number, reason: unknown): Awaitable<V | typeof MISS> => {
+    if (at + 1 < codecs.length) return decode(key, raw, at + 1, reason);
+    // An outage is never a miss, nor is a key that is not in the ring.
+    if (reason instanceof StoreError && reason.code !== "corrupt") throw reason;
+    if (onDecodeError === "miss") return MISS;
+    if (reason instanceof StoreError) throw reason;
+    const what = { store: inner.name, operation: "read", key, reason: `not ${codec.name}`, cause: reason };
+    throw new StoreError("corrupt", what);
+  };
+  const decode = (key: string, raw: Raw, at = 0, first?: unknown): Awaitable<V | typeof MISS> => {
     try {
-      const value = codecs[at]!.decode(entry.value, key);
-      if (!isPending(value)) return withValue(entry, value);
-      return value.then((value) => withValue(entry, value), isRefused);
+      const value = codecs[at]!.decode(raw, key);
+      return isPending(value) ? value.then(undefined, (cause) => refused(key, raw, at, first ?? cause)) : value;
     } catch (cause) {
-      return isRefused(cause);
+      return refused(key, raw, at, first ?? cause);
     }
   };
-  const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decode(key, entry);
+  const decodeEntry = (key: string, entry: Entry<Raw>): Awaitable<Entry<V> | undefined> => {
+    const value = decode(key, entry.value);
+    return isPending(value) ? value.then((value) => withValue(entry, value)) : withValue(entry, value);
+  };
+  const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decodeEntry(key, entry);
   const read = (key: string, options?: ReadOptions) => andThen(inner.read(key, options), decodeMaybe(key));
 
   /** Writes over what counts as absent because nobody can read it. */
   const writeOver = async (key: string, raw: Raw, options: WriteOptions): Promise<string | boolean> => {
     const entry = await inner.read(key, { details: true, signal: options.signal });
-    if (entry && await decode(key, entry)) return false;
+    if (entry && await decodeEntry(key, entry)) return false;
     const { version } = entry ?? {};
     const condition = entry ? inner.supports.swap && version !== undefined ? { version } : undefined : "absent";
     return await inner.write(key, raw, { ...options, condition });
@@ -93,10 +96,21 @@ export function encoded<V, Raw>(
       return turns.run(key, async () => write(key, await encoding, options));
     },
     readMany: async (keys, options) => {
+      if (inner.readValues && !options?.details) {
+        const raws = await inner.readValues(keys, options);
+        const found = new Map<string, Entry<V>>();
+        for (let at = 0; at < keys.length; at++) {
+          if (raws[at] === undefined) continue;
+          const decoded = decode(keys[at]!, raws[at]!);
+          const value = isPending(decoded) ? await decoded : decoded;
+          if (value !== MISS) found.set(keys[at]!, { value });
+        }
+        return found;
+      }
       // In its place, because another Map would cost more than decoding short values.
       const entries: Map<string, Entry<unknown>> = await inner.readMany!(keys, options);
       for (const [key, entry] of entries) {
-        const decoded = decode(key, entry as Entry<Raw>);
+        const decoded = decodeEntry(key, entry as Entry<Raw>);
         // As would a promise for each.
         const value = isPending(decoded) ? await decoded : decoded;
         if (value) entries.set(key, value);
@@ -155,8 +169,12 @@ export function encoded<V, Raw>(
   });
 }
 
+/** What a decoder answers in place of a value that counts as absent. */
+const MISS = Symbol("miss");
+
 /** The entry with another value; most have nothing else, and copying what is not there takes longer than decoding. */
-function withValue<V>(entry: Entry<unknown>, value: V): Entry<V> {
+function withValue<V>(entry: Entry<unknown>, value: V | typeof MISS): Entry<V> | undefined {
+  if (value === MISS) return undefined;
   const { version, expiresAt, createdAt, metadata } = entry;
   const isBare = version === undefined && expiresAt === undefined && createdAt === undefined && metadata === undefined;
   return isBare ? { value } : { ...entry, value };

@@ -150,6 +150,34 @@ describe("encoded", () => {
     assertEquals(calls, ["writeMany", "readMany", "removeMany"]);
   });
 
+  test("a place that answers values alone is asked for those, unless more is wanted", async () => {
+    const map = new Map([["a", "0:a"], ["bad", ""], ["c", "2:c"]].map(([key, text]) => [key!, utf8.encode(text!)]));
+    map.set("bad", new Uint8Array([0xff]));
+    const { backend, calls } = counted(memory<Uint8Array>({ map: map as Map<string, Uint8Array> }));
+    const place: Backend<Uint8Array> = {
+      ...backend,
+      readValues: async (keys) => {
+        calls.push("readValues");
+        return (await Promise.all(keys.map((key) => backend.read(key)))).map((entry) => entry?.value);
+      },
+    };
+    for (const codec of [utf8, slow]) {
+      calls.length = 0;
+      const store = new Store(encoded(place, codec));
+      assertEquals([...await store.getMany(["c", "none", "a"])], [["c", "2:c"], ["a", "0:a"]]);
+      assertEquals(calls.filter((call) => call !== "read"), ["readValues"]);
+      const error = await assertRejects(() => store.getMany(["a", "bad"]), StoreError, `not ${codec.name}`);
+      assertEquals([error.code, error.key], ["corrupt", "bad"]);
+      const lenient = encoded(place, codec, { onDecodeError: "miss" });
+      assertEquals([...await new Store(lenient).getMany(["a", "bad"])], [["a", "0:a"]]);
+      calls.length = 0;
+      assertEquals([...(await lenient.readMany!(["a", "bad"], { details: true })).keys()], ["a"]);
+      assert(!calls.includes("readValues"));
+      const older = encoded(place, { ...codec, decode: () => Promise.reject(new Error()) }, { olderCodecs: [utf8] });
+      assertEquals([...await new Store(older).getMany(["a", "c"])], [["a", "0:a"], ["c", "2:c"]]);
+    }
+  });
+
   test("the inner backend is asked for the codec's format", () => {
     const formats: unknown[] = [];
     const inner: Backend<Uint8Array> = {

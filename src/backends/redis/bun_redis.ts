@@ -46,7 +46,8 @@ export function bunRedis(address: ServerAddress, connectionTimeout: number, othe
     }
     isOpen = true;
     return {
-      run: ([name = "", ...args]) => client.send(name, args),
+      // Not taken apart by a pattern, which goes through an iterator.
+      run: (command) => client.send(command[0]!, command.slice(1)),
       close: () => {
         isOpen = false;
         client.close();

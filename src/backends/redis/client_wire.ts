@@ -4,6 +4,7 @@
  * @module
  */
 
+import { backgroundTimer } from "./background_timer.ts";
 import { type Connect, type Connection, toReplyError } from "./connection.ts";
 import { type Command, type RedisWire, type Reply, type SendOptions, WireError } from "./wire.ts";
 
@@ -38,7 +39,7 @@ export class ClientWire implements RedisWire {
   #giveUp: (() => void) | undefined;
   #isClosed = false;
   #idle: (() => void) | undefined;
-  #timer: unknown;
+  #timer: number | undefined;
   #lastReply = 0;
   #failures = 0;
   #failure: unknown;
@@ -68,7 +69,7 @@ export class ClientWire implements RedisWire {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#tasks.size > 0) await new Promise<void>((done) => this.#idle = done);
-    clearTimeout(this.#timer as number);
+    clearTimeout(this.#timer);
     if (this.#isConnecting) this.#giveUp?.();
     this.#connection?.close();
     this.#connection = undefined;
@@ -174,13 +175,11 @@ export class ClientWire implements RedisWire {
     const [oldest] = this.#tasks;
     if (!oldest) return;
     const wait = Math.max(1, Math.ceil(oldest.begun + this.#timeout - performance.now()));
-    const timer: unknown = setTimeout(() => {
+    this.#timer = backgroundTimer(() => {
       this.#timer = undefined;
       this.#expire();
       this.#watch();
     }, wait);
-    this.#timer = timer;
-    unref(timer);
   }
 
   #expire(): void {
@@ -194,11 +193,4 @@ export class ClientWire implements RedisWire {
       if (connection && connection === this.#connection && this.#lastReply < task.begun) this.#lose(connection);
     }
   }
-}
-
-// A deadline is no reason to keep a process alive.
-function unref(timer: unknown): void {
-  const { Deno } = globalThis as { Deno?: { unrefTimer(id: number): void } };
-  if (typeof timer === "number") Deno?.unrefTimer(timer);
-  else (timer as { unref?(): void }).unref?.();
 }

@@ -33,7 +33,7 @@ export function hashShape(hash: string, revision: boolean): Shape {
     setMany: (texts, expiresAt) => {
       if (expiresAt !== undefined) return undefined;
       const command = ["HSET", hash];
-      for (const [key, text] of texts) command.push(key, text);
+      texts.forEach((text, key) => command.push(key, text));
       return command;
     },
     clear: () => ["UNLINK", hash],

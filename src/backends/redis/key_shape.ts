@@ -13,6 +13,11 @@ export function keyShape(prefix: string, revision: boolean): Shape {
   const counter = counterOf(prefix);
   const prelude = (revision ? BUMP : NO_BUMP) + KEY_PRELUDE;
   const named = (keys: readonly string[]) => keys.map((key) => prefix + key);
+  const about = (name: string, keys: readonly string[]): Command => {
+    const command = [name];
+    for (let at = 0; at < keys.length; at++) command.push(prefix + keys[at]!);
+    return command;
+  };
   const until = (expiresAt: number | undefined) => expiresAt === undefined ? [] : ["PXAT", `${expiresAt}`];
   const reading: Shape = {
     counter,
@@ -24,8 +29,8 @@ export function keyShape(prefix: string, revision: boolean): Shape {
       args,
     }),
     get: (key) => ["GET", prefix + key],
-    getMany: (keys) => ["MGET", ...named(keys)],
-    has: (keys) => ["EXISTS", ...named(keys)],
+    getMany: (keys) => about("MGET", keys),
+    has: (keys) => about("EXISTS", keys),
     types: (keys) => named(keys).map((name): Command => ["TYPE", name]),
     page: (cursor, inner, size) => ["SCAN", cursor, "MATCH", patternOf(prefix + inner), "COUNT", size],
     keyOf: (name) => name.slice(prefix.length),
@@ -37,11 +42,11 @@ export function keyShape(prefix: string, revision: boolean): Shape {
     setMany: (texts, expiresAt) => {
       if (expiresAt !== undefined) return undefined;
       const command = ["MSET"];
-      for (const [key, text] of texts) command.push(prefix + key, text);
+      texts.forEach((text, key) => command.push(prefix + key, text));
       return command;
     },
     add: (key, text, expiresAt) => ["SET", prefix + key, text, "NX", ...until(expiresAt)],
-    remove: (keys) => ["UNLINK", ...named(keys)],
+    remove: (keys) => about("UNLINK", keys),
     touch: (key, expiresAt) => expiresAt === undefined ? undefined : ["PEXPIREAT", prefix + key, `${expiresAt}`],
   };
 }

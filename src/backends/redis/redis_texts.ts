@@ -96,24 +96,16 @@ export class RedisTexts implements Backend<string> {
   }
 
   async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, Entry<string>>> {
+    const entries = await Promise.all(keys.map((key) => this.#entry("read", key, options)));
     const found = new Map<string, Entry<string>>();
-    if (options?.details) {
-      const entries = await Promise.all(keys.map((key) => this.#entry("read", key, options)));
-      for (const [index, entry] of entries.entries()) if (entry) found.set(keys[index]!, entry);
-      return found;
-    }
-    try {
-      const texts = await abortable(this.#reads.readMany(keys, options), options?.signal);
-      for (let at = 0; at < keys.length; at++) {
-        const [key, text] = [keys[at]!, texts[at]!];
-        if (text instanceof Error) throw toFailure(text, { store: this.name, operation: "read", key });
-        const entry = this.#found(text);
-        if (entry) found.set(key, entry);
-      }
-    } catch (error) {
-      throw toFailure(error, { store: this.name, operation: "read" });
-    }
+    for (const [index, entry] of entries.entries()) if (entry) found.set(keys[index]!, entry);
     return found;
+  }
+
+  async readValues(keys: readonly string[], options?: CallOptions): Promise<(string | undefined)[]> {
+    const reading = this.#reads.readMany(keys, options).catch(this.#failed("read"));
+    const texts = await abortable(reading, options?.signal);
+    return texts.map((text, at) => text instanceof Error ? this.#failed("read", keys[at])(text) : this.#value(text));
   }
 
   async writeMany(entries: ReadonlyMap<string, string>, options: WriteOptions = {}): Promise<void> {
@@ -227,11 +219,16 @@ export class RedisTexts implements Backend<string> {
   }
 
   readonly #found = (text: string | null): Entry<string> | undefined => {
-    if (text === null) return undefined;
-    if (!this.#shape.keepsLifetimes) return { value: text };
-    const { text: value, expiresAt } = splitLifetime(text);
-    return this.#isPast(expiresAt) ? undefined : { value };
+    const value = this.#value(text);
+    return value === undefined ? undefined : { value };
   };
+
+  #value(text: string | null): string | undefined {
+    if (text === null) return undefined;
+    if (!this.#shape.keepsLifetimes) return text;
+    const { text: value, expiresAt } = splitLifetime(text);
+    return this.#isPast(expiresAt) ? undefined : value;
+  }
 
   /** The command if there is one, else the script. */
   #run(

@@ -48,8 +48,9 @@ export function withLifetime(text: string, expiresAt: number): string {
 
 /** The text without the lifetime in front of it, and that lifetime. */
 export function splitLifetime(text: string): { readonly text: string; readonly expiresAt?: number } {
-  const [whole = "", expiresAt, end] = (text.startsWith(MARKER) && LIFETIME.exec(text)) || [];
-  if (expiresAt === undefined) return { text };
+  const match = text.startsWith(MARKER) ? LIFETIME.exec(text) : null;
+  if (!match) return { text };
+  const [whole, expiresAt, end] = match;
   const rest = text.slice(whole.length);
   return { text: end === ";" ? MARKER + rest : rest, expiresAt: Number(expiresAt) };
 }

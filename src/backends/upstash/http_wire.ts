@@ -4,6 +4,7 @@
  * @module
  */
 
+import { backgroundTimer } from "../redis/background_timer.ts";
 import {
   type Command,
   type RedisWire,
@@ -46,7 +47,7 @@ class Batch {
   text = 0;
   /** Whether it waits for another one that uses its keys. */
   isHeld = false;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  timer: number | undefined;
   #use: Use | undefined;
 
   /** What its commands use; asked for only where another batch is there as well. */
@@ -82,6 +83,8 @@ export class HttpWire implements RedisWire {
   /** Whoever waits for a batch to be done. */
   #change: PromiseWithResolvers<void> | undefined;
   #isClosed = false;
+  /** What holds the timer that serves all batches, outside of workerd. */
+  readonly #all: { timer: number | undefined } = { timer: undefined };
 
   /** Takes the deadline in milliseconds. */
   constructor(name: string, road: Road, timeout: number) {
@@ -115,13 +118,16 @@ export class HttpWire implements RedisWire {
   async close(): Promise<void> {
     this.#isClosed = true;
     while (this.#batches.size > 0) await this.#wait();
+    clearTimeout(this.#all.timer);
   }
 
   async #run(batch: Batch): Promise<void> {
-    // Not before the turn is over; and each batch has a timer of its own, since a worker stops those of another request.
+    // Not before the turn is over.
     await undefined;
     if (APART && this.#gathering === batch) this.#gathering = undefined;
-    this.#watch(batch);
+    // A worker stops the timers of another request, so there each batch has one of its own.
+    if (APART) this.#watch(batch, [batch]);
+    else this.#watch(this.#all, this.#batches);
     while (this.#hasToWait(batch)) await this.#wait();
     if (this.#gathering === batch) this.#gathering = undefined;
     if (batch.open.size > 0) await this.#request(batch);
@@ -144,8 +150,10 @@ export class HttpWire implements RedisWire {
     let requests = 0;
     for (const other of this.#batches) {
       if (other === batch) break;
-      if (other.tasks.at(-1)!.begun < latest) this.#batches.delete(other);
-      else {
+      if (other.tasks.at(-1)!.begun < latest) {
+        // Nobody else may be there to do it.
+        if (APART) this.#batches.delete(other);
+      } else {
         batch.isHeld = depend(other.use, batch.use);
         if (batch.isHeld || ++requests >= MOST_REQUESTS) return true;
       }
@@ -198,18 +206,28 @@ export class HttpWire implements RedisWire {
     this.#change = undefined;
   }
 
-  /** Looks after the deadlines of its calls. */
-  #watch(batch: Batch): void {
-    const [oldest] = batch.open;
-    if (!oldest) return;
-    const wait = Math.max(1, Math.ceil(oldest.begun + this.#timeout - performance.now()));
-    batch.timer = setTimeout(() => {
-      const latest = performance.now() - this.#timeout;
+  /** Looks after the deadlines of calls, the oldest first; they are all equally far. */
+  #watch(holder: { timer: number | undefined }, batches: Iterable<Batch>): void {
+    if (holder.timer !== undefined) return;
+    for (const { open: [oldest] } of batches) {
+      if (!oldest) continue;
+      const wait = Math.max(1, Math.ceil(oldest.begun + this.#timeout - performance.now()));
+      holder.timer = backgroundTimer(() => {
+        holder.timer = undefined;
+        this.#expire(batches);
+        this.#watch(holder, batches);
+      }, wait);
+      return;
+    }
+  }
+
+  #expire(batches: Iterable<Batch>): void {
+    const latest = performance.now() - this.#timeout;
+    for (const batch of batches) {
       for (const task of batch.open) {
-        if (task.begun > latest) break;
+        if (task.begun > latest) return;
         this.#fail(batch, task, new WireError("timeout", `no answer in ${this.#timeout} ms`));
       }
-      this.#watch(batch);
-    }, wait);
+    }
   }
 }

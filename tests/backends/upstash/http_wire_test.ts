@@ -206,6 +206,8 @@ describe("HttpWire: endings", () => {
 
   test("a call ends with its deadline, also one that waits for another; later ones go on", async () => {
     const { wire, asked } = make({ timeout: 40 });
+    // Holds the process as the socket of a request does; a deadline alone does not.
+    const socket = setInterval(() => {}, 1000);
     const begun = performance.now();
     const replies = [wire.send([["SET", "a", "1"]])];
     await turns();
@@ -220,6 +222,7 @@ describe("HttpWire: endings", () => {
     await turns();
     asked.at(-1)!.answer();
     assertEquals(await later, ["SET a 3"]);
+    clearInterval(socket);
   });
 
   const lost = new TypeError("fetch failed");
