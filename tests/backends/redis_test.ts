@@ -140,7 +140,7 @@ describe("redis entries", { skip }, () => {
   });
 
   test("of a hash expire on the server where it can (HPEXPIRE), and stay until then", async (context) => {
-    if (!expiresFields) return context.skip("needs a redis-server of 7.4 or later");
+    if (!expiresFields) return context.skip("needs Redis 7.4 or later");
     const lifetime = async (field: string) =>
       (await server.cli("HPEXPIRETIME", "fields", "FIELDS", "1", field) as [number])[0];
     const store = open<number>({ hash: "fields" });
