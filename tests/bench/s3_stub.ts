@@ -15,9 +15,10 @@ interface Stored {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A server with one bucket, `/bucket`. */
-export function createStub(): Server {
+/** A server with one bucket, `/bucket`, in which there are objects of these names. */
+export function createStub(names: Iterable<string> = []): Server {
   const objects = new Map<string, Stored>();
+  for (const name of names) objects.set(name, { body: new Uint8Array(1), headers: { etag: `"${name.length}"` } });
   let sorted: string[] | undefined;
   let writes = 0;
 
