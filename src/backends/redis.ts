@@ -7,13 +7,11 @@
 import type { ByteBackend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
-import { bunRedis } from "./redis/bun_redis.ts";
 import { ClientWire } from "./redis/client_wire.ts";
 import { givenClient, type RedisClientLike } from "./redis/given_client.ts";
 import type { Connect } from "./redis/connection.ts";
-import { nodeRedis } from "./redis/node_redis.ts";
 import { redisBackend } from "./redis/redis_backend.ts";
-import { ADDRESS_PARAMETERS, addressOf, nameOf } from "./redis/server_address.ts";
+import { ADDRESS_PARAMETERS, addressOf, nameOf, type ServerAddress } from "./redis/server_address.ts";
 import { SHAPE_OPTIONS, shapeOf, type ShapeOptions } from "./redis/shape_options.ts";
 
 export type { BunRedisLike, IoredisLike, NodeRedisLike, RedisClientLike } from "./redis/given_client.ts";
@@ -76,7 +74,16 @@ export function redis(place: string | URL | RedisClientLike, options: RedisOptio
     password: password ?? address.password,
     ...(address.tls && { tls: { ...address.tls, ...tls } }),
   };
-  return make(nameOf(address), bunRedis(how, timeout, nodeRedis(how, timeout)));
+  return make(nameOf(address), ownClient(how, timeout));
+}
+
+/** A client of our own, loaded for the first connection. */
+function ownClient(address: ServerAddress, timeout: number): Connect {
+  return async (lost, signal) => {
+    const { nodeRedis } = await import("./redis/node_redis.ts");
+    const { bunRedis } = await import("./redis/bun_redis.ts");
+    return await bunRedis(address, timeout, nodeRedis(address, timeout))(lost, signal);
+  };
 }
 
 /**

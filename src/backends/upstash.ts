@@ -11,10 +11,11 @@ import { checkOptions } from "../core/options.ts";
 import { redisBackend } from "./redis/redis_backend.ts";
 import { SHAPE_OPTIONS, shapeOf, type ShapeOptions } from "./redis/shape_options.ts";
 import { HttpWire } from "./upstash/http_wire.ts";
-import { givenRoad, ownRoad, type Road, type UpstashClientLike } from "./upstash/vendor_client.ts";
+import type { Road, UpstashClientLike } from "./upstash/requester.ts";
+import { givenRoad, ownRoad } from "./upstash/road.ts";
 
 export type { ShapeOptions } from "./redis/shape_options.ts";
-export type { UpstashClientLike } from "./upstash/vendor_client.ts";
+export type { UpstashClientLike } from "./upstash/requester.ts";
 
 /** Where a database is, and what lets one in. */
 export interface UpstashDatabase {

@@ -59,17 +59,15 @@ export function encoded<V, Raw>(
       return refused(key, raw, at, first ?? cause);
     }
   };
-  const decodeEntry = (key: string, entry: Entry<Raw>): Awaitable<Entry<V> | undefined> => {
-    const value = decode(key, entry.value);
-    return isPending(value) ? value.then((value) => withValue(entry, value)) : withValue(entry, value);
-  };
-  const decodeMaybe = (key: string) => (entry: Entry<Raw> | undefined) => entry && decodeEntry(key, entry);
-  const read = (key: string, options?: ReadOptions) => andThen(inner.read(key, options), decodeMaybe(key));
+  const decodeEntry = (key: string, entry: Entry<Raw> | undefined): Awaitable<Entry<V> | undefined> =>
+    entry && andThen(decode(key, entry.value), (value) => withValue(entry, value));
+  const read = (key: string, options?: ReadOptions) =>
+    andThen(inner.read(key, options), (entry) => decodeEntry(key, entry));
 
   /** Writes over what counts as absent because nobody can read it. */
   const writeOver = async (key: string, raw: Raw, options: WriteOptions): Promise<string | boolean> => {
     const entry = await inner.read(key, { details: true, signal: options.signal });
-    if (entry && await decodeEntry(key, entry)) return false;
+    if (await decodeEntry(key, entry)) return false;
     const { version } = entry ?? {};
     const condition = entry ? inner.supports.swap && version !== undefined ? { version } : undefined : "absent";
     return await inner.write(key, raw, { ...options, condition });
@@ -100,8 +98,7 @@ export function encoded<V, Raw>(
         const raws = await inner.readValues(keys, options);
         const found = new Map<string, Entry<V>>();
         for (let at = 0; at < keys.length; at++) {
-          if (raws[at] === undefined) continue;
-          const decoded = decode(keys[at]!, raws[at]!);
+          const decoded = raws[at] === undefined ? MISS : decode(keys[at]!, raws[at]!);
           const value = isPending(decoded) ? await decoded : decoded;
           if (value !== MISS) found.set(keys[at]!, { value });
         }
@@ -121,7 +118,7 @@ export function encoded<V, Raw>(
     take: async (key, options) => {
       const entry = await inner.take!(key, options);
       try {
-        return await decodeMaybe(key)(entry);
+        return await decodeEntry(key, entry);
       } catch (error) {
         // It was not taken, only looked at.
         const condition = inner.supports.create ? "absent" : undefined;
@@ -170,7 +167,7 @@ export function encoded<V, Raw>(
 }
 
 /** What a decoder answers in place of a value that counts as absent. */
-const MISS = Symbol("miss");
+const MISS = Symbol();
 
 /** The entry with another value; most have nothing else, and copying what is not there takes longer than decoding. */
 function withValue<V>(entry: Entry<unknown>, value: V | typeof MISS): Entry<V> | undefined {

@@ -657,12 +657,13 @@ describe("redis refusals", { skip }, () => {
     }
   });
 
-  test("what the server quotes of a command is told to nobody", () => {
+  test("what the server quotes of a command is told to nobody", async () => {
     const reply = new ReplyError("ERR unknown command 'GETDEL', with args beginning with: 'key' 'secret' ");
-    const error = toFailure(reply, { store: "redis", operation: "read", key: "key" }) as StoreError;
+    const error = await toFailure(reply, { store: "redis", operation: "read", key: "key" }) as StoreError;
     assertEquals([error.code, /secret/.test(`${error.message} ${reply.message}`)], ["unsupported", false]);
     const old = "ERR Error running script (call to f_1): @user_script:1: WRONGTYPE Operation against a key";
-    assertEquals((toFailure(new ReplyError(old), { store: "redis", operation: "read" }) as StoreError).code, "corrupt");
+    const wrong = await toFailure(new ReplyError(old), { store: "redis", operation: "read" });
+    assertEquals((wrong as StoreError).code, "corrupt");
   });
 });
 

@@ -16,7 +16,7 @@ import { open } from "../../src/open/open.ts";
 import { type Fault, type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
 import { type LocalUpstash, startLocalUpstash } from "../support/local_upstash.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
-import { RUNTIME } from "../support/runtime.ts";
+import { RUNTIME, scriptCommand } from "../support/runtime.ts";
 
 const skip = redisServerIsMissing() ?? false;
 let redis: RedisServer;
@@ -253,11 +253,12 @@ describe("upstash and the vendor's client", { skip }, () => {
     assert(`${proxy.asked[1]!.headers["upstash-sync-token"]}`.length > 1);
   });
 
-  const isOther = RUNTIME !== "deno" && "only Deno has permissions";
-  test("it needs the network and no other permission, and leaves no handle open", { skip: isOther }, async () => {
-    const script = fromFileUrl(new URL("../support/upstash_child.ts", import.meta.url));
-    const args = ["run", "--allow-net", "--no-prompt", "--no-check", "--quiet", script, local.url, local.token];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  test("it needs the network, on Deno no other permission, and leaves no handle open", async () => {
+    const script = new URL("../support/upstash_child.ts", import.meta.url);
+    const [executable, ...args] = RUNTIME === "deno"
+      ? [process.execPath, "run", "--allow-net", "--no-prompt", "--no-check", "--quiet", fromFileUrl(script)]
+      : scriptCommand(script);
+    const child = spawn(executable, [...args, local.url, local.token], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output += chunk);
     const late = setTimeout(() => child.kill("SIGKILL"), 30_000);

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { BUMP, HASH_PRELUDE, NO_BUMP } from "./scripts.ts";
 import { changesOf, counterOf, type Shape } from "./shape.ts";
 
 /** Entries as fields of the hash. */
@@ -12,13 +11,13 @@ export function hashShape(hash: string, revision: boolean): Shape {
   // The tag makes a cluster keep both in one place; a name that has one already keeps it.
   const tagged = /\{[^}]+\}/.test(hash) ? hash : `{${hash}}`;
   const counter = counterOf(tagged);
-  const prelude = (revision ? BUMP : NO_BUMP) + HASH_PRELUDE;
   const reading: Shape = {
     counter,
     keepsLifetimes: true,
     hidesTypes: false,
     call: (keys, args, now) => ({
-      prelude,
+      entries: "hash",
+      counts: revision,
       keys: revision ? [hash, counter, changesOf(tagged)] : [hash],
       args: [`${now}`, `${keys.length}`, ...keys, ...args],
     }),

@@ -6,7 +6,8 @@
 
 import type { CallOptions } from "../../core/backend.ts";
 import type { Shape } from "./shape.ts";
-import { type RedisWire, type Reply, ReplyError } from "./wire.ts";
+import type { Lane } from "./lane.ts";
+import { type Reply, ReplyError } from "./wire.ts";
 
 /** As many keys as one command asks for: more would keep others waiting. */
 const MOST = 1000;
@@ -24,13 +25,13 @@ interface Waiting {
 
 /** Joins reads. Whoever sends something else calls {@linkcode JoinedReads.flush} first, which keeps the order of calls. */
 export class JoinedReads {
-  readonly #wire: RedisWire;
+  readonly #lane: Lane;
   readonly #shape: Shape;
   #waiting: Waiting[] = [];
   readonly #flush = (): void => this.flush();
 
-  constructor(wire: RedisWire, shape: Shape) {
-    this.#wire = wire;
+  constructor(lane: Lane, shape: Shape) {
+    this.#lane = lane;
     this.#shape = shape;
   }
 
@@ -47,7 +48,7 @@ export class JoinedReads {
   async readMany(keys: readonly string[], { signal }: CallOptions = {}): Promise<readonly Found[]> {
     this.flush();
     const command = this.#shape.getMany(keys);
-    const [texts] = await this.#wire.send([command], { signal, repeatable: true }) as [Found[]];
+    const [texts] = await this.#lane.send([command], { signal, repeatable: true }) as [Found[]];
     if (this.#shape.hidesTypes) await this.#findTypes(keys, texts, signal);
     return texts;
   }
@@ -59,7 +60,7 @@ export class JoinedReads {
     this.#waiting = [];
     if (waiting.length === 1) {
       const { key, signal, resolve, reject } = waiting[0]!;
-      const sent = this.#wire.send([this.#shape.get(key)], { signal, repeatable: true });
+      const sent = this.#lane.send([this.#shape.get(key)], { signal, repeatable: true });
       return void sent.then((replies) => resolve(replies[0] as string | null), reject);
     }
     this.readMany(waiting.map(({ key }) => key)).then((found) => {
@@ -81,9 +82,9 @@ export class JoinedReads {
     if (missed.length === 0) return;
     const options = { signal, repeatable: true };
     const names = missed.map((index) => keys[index]!);
-    const [count] = await this.#wire.send([has!(names)], options);
+    const [count] = await this.#lane.send([has!(names)], options);
     if (count === 0) return;
-    const found: readonly Reply[] = await this.#wire.send(types!(names), options);
+    const found: readonly Reply[] = await this.#lane.send(types!(names), options);
     for (const [at, type] of found.entries()) {
       if (type !== "none" && type !== "string") texts[missed[at]!] = new ReplyError(WRONG_TYPE);
     }

@@ -4,14 +4,12 @@
  * @module
  */
 
-import { BUMP, KEY_PRELUDE, NO_BUMP } from "./scripts.ts";
 import { changesOf, counterOf, patternOf, type Shape } from "./shape.ts";
 import type { Command } from "./wire.ts";
 
 /** Entries as keys under the prefix. */
 export function keyShape(prefix: string, revision: boolean): Shape {
   const counter = counterOf(prefix);
-  const prelude = (revision ? BUMP : NO_BUMP) + KEY_PRELUDE;
   const named = (keys: readonly string[]) => keys.map((key) => prefix + key);
   const about = (name: string, keys: readonly string[]): Command => {
     const command = [name];
@@ -24,7 +22,8 @@ export function keyShape(prefix: string, revision: boolean): Shape {
     keepsLifetimes: false,
     hidesTypes: true,
     call: (keys, args) => ({
-      prelude,
+      entries: "keys",
+      counts: revision,
       keys: [...named(keys), ...(revision ? [counter, changesOf(prefix)] : [])],
       args,
     }),

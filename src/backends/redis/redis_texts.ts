@@ -19,7 +19,8 @@ import type {
 import type { Clock } from "../../core/clock.ts";
 import { toFailure } from "./failures.ts";
 import { JoinedReads } from "./joined_reads.ts";
-import { runScript, type ScriptName } from "./scripts.ts";
+import { Lane } from "./lane.ts";
+import type { ScriptName } from "./scripts.ts";
 import { patternOf, type Shape } from "./shape.ts";
 import { splitLifetime, withLifetime } from "./text_values.ts";
 import type { Command, RedisWire, Reply, SendOptions } from "./wire.ts";
@@ -40,7 +41,7 @@ export class RedisTexts implements Backend<string> {
   readonly name: string;
   readonly supports: Supports;
   readonly now: Clock;
-  readonly #wire: RedisWire;
+  readonly #lane: Lane;
   readonly #shape: Shape;
   readonly #reads: JoinedReads;
 
@@ -48,9 +49,9 @@ export class RedisTexts implements Backend<string> {
     this.name = wire.name;
     this.supports = { list: true, order: false, ttl: true, create: true, swap: true, stream: false, revision };
     this.now = now;
-    this.#wire = wire;
+    this.#lane = new Lane(wire);
     this.#shape = shape;
-    this.#reads = new JoinedReads(wire, shape);
+    this.#reads = new JoinedReads(this.#lane, shape);
   }
 
   // Not async, like all that is called the most: every step would cost a turn of the microtask queue.
@@ -105,7 +106,9 @@ export class RedisTexts implements Backend<string> {
   async readValues(keys: readonly string[], options?: CallOptions): Promise<(string | undefined)[]> {
     const reading = this.#reads.readMany(keys, options).catch(this.#failed("read"));
     const texts = await abortable(reading, options?.signal);
-    return texts.map((text, at) => text instanceof Error ? this.#failed("read", keys[at])(text) : this.#value(text));
+    const failed = texts.findIndex((text) => text instanceof Error);
+    if (failed >= 0) return await this.#failed("read", keys[failed])(texts[failed]);
+    return (texts as (string | null)[]).map((text) => this.#value(text));
   }
 
   async writeMany(entries: ReadonlyMap<string, string>, options: WriteOptions = {}): Promise<void> {
@@ -178,7 +181,7 @@ export class RedisTexts implements Backend<string> {
 
   async close(): Promise<void> {
     this.#reads.flush();
-    await this.#wire.close();
+    await this.#lane.close();
   }
 
   async *#pages(prefix: string, signal: AbortSignal | undefined): AsyncIterable<string[]> {
@@ -254,18 +257,18 @@ export class RedisTexts implements Backend<string> {
   ): Promise<Reply> {
     this.#reads.flush();
     const call = this.#shape.call(keys, args, this.now());
-    return runScript(this.#wire, call, name, { signal, repeatable }).catch(this.#failed(operation, key));
+    return this.#lane.run(call, name, { signal, repeatable }).catch(this.#failed(operation, key));
   }
 
   #send(operation: string, key: string | undefined, command: Command, options: SendOptions = {}): Promise<Reply> {
     this.#reads.flush();
     const { signal, repeatable } = options;
-    return this.#wire.send([command], { signal, repeatable }).then(first, this.#failed(operation, key));
+    return this.#lane.send([command], { signal, repeatable }).then(first, this.#failed(operation, key));
   }
 
-  #failed(operation: string, key?: string): (error: unknown) => never {
-    return (error) => {
-      throw toFailure(error, { store: this.name, operation, key });
+  #failed(operation: string, key?: string): (error: unknown) => Promise<never> {
+    return async (error) => {
+      throw await toFailure(error, { store: this.name, operation, key });
     };
   }
 }

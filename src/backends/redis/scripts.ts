@@ -12,9 +12,11 @@
 
 import { type Command, type RedisWire, type Reply, ReplyError, type SendOptions } from "./wire.ts";
 
-/** A script's prelude, and the keys and arguments in the order that it expects. */
+/** What a script is run on, and the keys and arguments in the order that its prelude expects. */
 export interface ScriptCall {
-  readonly prelude: string;
+  readonly entries: "keys" | "hash";
+  /** Whether a revision is counted up. */
+  readonly counts: boolean;
   readonly keys: readonly string[];
   readonly args: readonly string[];
 }
@@ -26,7 +28,7 @@ export type ScriptName = keyof typeof BODIES;
  * One key per entry. The version is a digest and the moment of expiry; servers before 7.0 tell the moment only to the
  * millisecond that happens to be, so that there it is not part of the version.
  */
-export const KEY_PRELUDE = `local N,A=KEYS,ARGV
+const KEY_PRELUDE = `local N,A=KEYS,ARGV
 local function get(k)
 local v=redis.call('GET',k)
 if not v then return end
@@ -48,7 +50,7 @@ end
 `;
 
 /** One hash: the first argument is the time, because a lifetime is read by whoever asks; the second one counts the names. */
-export const HASH_PRELUDE = `local H,N,A,n=KEYS[1],{},{},ARGV[2]+2
+const HASH_PRELUDE = `local H,N,A,n=KEYS[1],{},{},ARGV[2]+2
 for i=3,n do N[i-2]=ARGV[i] end
 for i=n+1,#ARGV do A[i-n]=ARGV[i] end
 local function ends(v) return tonumber(v:match('^data:;expires=(%d+)')) end
@@ -79,7 +81,7 @@ const FORGOTTEN = 1000;
  * none comes again after the counter was lost. In the sorted set of changes `k` stands before each name, and `f` has the
  * revision after which nothing was forgotten; it is the first one always.
  */
-export const BUMP = `local L=table.remove(KEYS)
+const BUMP = `local L=table.remove(KEYS)
 local C=table.remove(KEYS)
 local function score(r) return string.format('%.0f',r) end
 local function bump(names)
@@ -101,7 +103,7 @@ end
 `;
 
 /** In place of {@linkcode BUMP} where nobody asked for a revision. */
-export const NO_BUMP = "local function bump() end\n";
+const NO_BUMP = "local function bump() end\n";
 
 const BODIES = {
   /** The entry of the first name. */
@@ -145,16 +147,18 @@ for i=1,#r[2],2 do if not live(r[2][i+1]) then n=n+redis.call('HDEL',H,r[2][i]) 
 return {r[1],n}`,
 };
 
+const PRELUDES: Readonly<Record<ScriptCall["entries"], string>> = { keys: KEY_PRELUDE, hash: HASH_PRELUDE };
+
 const digests = new Map<string, string>();
 
 /** Runs the script. */
 export function runScript(
   wire: RedisWire,
-  { prelude, keys, args }: ScriptCall,
+  { entries, counts, keys, args }: ScriptCall,
   name: ScriptName,
   options: SendOptions,
 ): Promise<Reply> {
-  const text = prelude + BODIES[name];
+  const text = (counts ? BUMP : NO_BUMP) + PRELUDES[entries] + BODIES[name];
   const rest = [`${keys.length}`, ...keys, ...args];
   const run = (command: Command) => wire.send([command], options).then(([reply]) => reply!);
   const byText = () => run(["EVAL", text, ...rest]);

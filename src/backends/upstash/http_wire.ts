@@ -15,7 +15,7 @@ import {
 } from "../redis/wire.ts";
 import { LostAnswer, toReplies, toWireError } from "./failures.ts";
 import { depend, meet, type Use, useOf } from "./names.ts";
-import type { Road } from "./vendor_client.ts";
+import type { Road } from "./requester.ts";
 
 // In workerd a request that has got its answer vanishes with all that it waits for: calls of one must not ride with
 // another one, nor wait for it for long.

@@ -9,61 +9,29 @@
  * @module
  */
 
-import type { Command } from "../redis/wire.ts";
+import { type Requester, requesterOf, type Road } from "./requester.ts";
 
-/**
- * Sends commands as one pipeline, once unless they are repeatable; answers the JSON that came. A signal that was aborted
- * makes it answer anything.
- */
-export type Road = (
-  commands: readonly Command[],
-  options: { readonly signal: AbortSignal; readonly repeatable: boolean },
-) => Promise<unknown>;
-
-/** A client of `@upstash/redis`: `new Redis({ url, token })`. */
-export interface UpstashClientLike {
-  /** A pipeline, by which it is known. */
-  pipeline(): object;
+/** The road by a client of our own. */
+export async function ownClient(url: string, token: string): Promise<Road> {
+  // Of its builds this one reads no environment and works everywhere.
+  const { Redis } = await import("@upstash/redis/cloudflare");
+  const client = new Redis({
+    url,
+    token,
+    retry: { retries: 0 },
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    responseEncoding: false,
+    // Bun closes the connection without it; browsers take no more than 64 KiB with it.
+    keepAlive: "Bun" in globalThis,
+  });
+  return roadOf(requesterOf(client)!);
 }
 
-/** The part of the client that speaks HTTP; its own type keeps it from all but subclasses. */
-interface Requester {
-  request(request: { path: string[]; body: unknown; signal: AbortSignal }): Promise<unknown>;
-  readonly baseUrl?: string;
-  readonly retry?: object;
-  readonly options?: object;
-  readonly headers?: Readonly<Record<string, string>>;
-  upstashSyncToken?: string;
-}
-
-/** A client of our own, which is loaded for the first request. */
-export function ownRoad(url: string, token: string): Road {
-  let road: Promise<Road> | undefined;
-  const load = async () => {
-    // Of its builds this one reads no environment and works everywhere.
-    const { Redis } = await import("@upstash/redis/cloudflare");
-    const client = new Redis({
-      url,
-      token,
-      retry: { retries: 0 },
-      automaticDeserialization: false,
-      enableAutoPipelining: false,
-      enableTelemetry: false,
-      responseEncoding: false,
-      // Bun closes the connection without it; browsers take no more than 64 KiB with it.
-      keepAlive: "Bun" in globalThis,
-    });
-    return roadOf(requesterOf(client)!);
-  };
-  return async (commands, options) => await (await (road ??= load()))(commands, options);
-}
-
-/** A client of somebody else's, which stays as it is; `undefined` if it is none. */
-export function givenRoad(client: UpstashClientLike): { readonly road: Road; readonly host: string } | undefined {
-  const requester = requesterOf(client);
-  if (typeof requester?.request !== "function") return undefined;
-  const { baseUrl = "" } = requester;
-  return { road: roadOf(ownView(requester)), host: URL.canParse(baseUrl) ? new URL(baseUrl).host : "" };
+/** The road by the requester of a client that is there. */
+export function givenClient(requester: Requester): Road {
+  return roadOf(ownView(requester));
 }
 
 function roadOf(requester: Requester): Road {
@@ -86,10 +54,6 @@ function sentOnce(request: () => Promise<unknown>): Promise<unknown> {
   } finally {
     globalThis.fetch = fetch;
   }
-}
-
-function requesterOf(client: UpstashClientLike): Requester | undefined {
-  return (client as unknown as { client?: Requester }).client;
 }
 
 /** The same requester with options of our own. */
