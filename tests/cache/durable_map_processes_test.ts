@@ -150,7 +150,8 @@ test("two processes on one ZooKeeper are told of each other's changes: DD-61", {
         await writer.do("set", "color", color);
         // A look at the snapshot asks for nothing, so what was loaded was loaded because the server told of it.
         let keys = 0;
-        for (let seen: unknown; seen !== color;) {
+        let seen: unknown;
+        while (seen !== color) {
           const { value, calls } = await reader.do("peek", "color");
           keys += calls["keys"] ?? 0;
           seen = value;
