@@ -8,8 +8,10 @@ import { DurableMap } from "../../src/cache/durable_map.ts";
 import { Store } from "../../src/core/store.ts";
 import { openPlace } from "../support/durable_place.ts";
 import { type Deed, DurableProcess } from "../support/durable_process.ts";
+import { postgresIsMissing, startPostgres } from "../support/postgres_server.ts";
 import { redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { inTemporaryFolder } from "../support/runtime.ts";
+import { startZookeeper, zookeeperIsMissing } from "../support/zookeeper_server.ts";
 
 /**
  * What two processes see of each other: one asks before each read, the other one when it is told to. A reload of one changed
@@ -124,6 +126,50 @@ test(
     }
   },
 );
+
+test("two processes on one table of Postgres see each other with the next read: DD-20, DD-21, DD-43, DD-44", {
+  skip: postgresIsMissing() ?? false,
+}, async () => {
+  const server = await startPostgres();
+  try {
+    await seeEachOther(`sql:${server.url}`, { revision: 1, versions: 1, readMany: 1, keys: 1 });
+  } finally {
+    await server.stop();
+  }
+});
+
+test("two processes on one ZooKeeper are told of each other's changes: DD-61", {
+  skip: zookeeperIsMissing() ?? false,
+}, async () => {
+  const server = await startZookeeper();
+  const place = `zookeeper:${server.address}/settings`;
+  try {
+    const [writer, reader] = await Promise.all([DurableProcess.start(place, true), DurableProcess.start(place, true)]);
+    try {
+      for (const color of ["red", "blue"]) {
+        await writer.do("set", "color", color);
+        // A look at the snapshot asks for nothing, so what was loaded was loaded because the server told of it.
+        let keys = 0;
+        let seen: unknown;
+        while (seen !== color) {
+          const { value, calls } = await reader.do("peek", "color");
+          keys += calls["keys"] ?? 0;
+          seen = value;
+        }
+        assertEquals(keys, 1);
+        await reader.do("sync");
+        assertEquals(await reader.do("get", "color"), { value: color, calls: {} });
+      }
+      await Promise.all([writer.do("count", 20), reader.do("count", 20)]);
+      await reader.do("sync");
+      assertEquals((await reader.do("peek", "count")).value, 40);
+    } finally {
+      await Promise.all([writer.stop(), reader.stop()]);
+    }
+  } finally {
+    await server.stop();
+  }
+});
 
 test("a read that asks Redis is one command, and a thousand at once are one", { skip }, async () => {
   const server = await startRedisServer();

@@ -50,10 +50,10 @@ export class Expressions {
     return `${column} IN (SELECT value FROM json_each(${draft.bind(JSON.stringify(keys))}))`;
   }
 
-  /** The rows with these keys, in Postgres; unlike a condition it does not first bring equal keys together. */
+  /** The rows of `t` with these keys, in Postgres; unlike a condition it does not first bring equal keys together. */
   joined(draft: Draft, keys: readonly string[]): string {
     const list = `unnest(${draft.bind(arrayLiteral(keys), "text::text[]")}) AS everymapkeys (everymapwanted)`;
-    return `${this.place.target} JOIN ${list} ON ${quote(this.place.key)} = everymapwanted`;
+    return `${this.place.target} AS t JOIN ${list} ON ${quote(this.place.key)} = everymapwanted`;
   }
 
   /** In the order of bytes, whatever the order of the column. */
@@ -113,10 +113,10 @@ export class Expressions {
     return this.isPostgres ? `${column}::float8 * ${unit}` : `${column} * ${unit}`;
   }
 
-  /** The entry's version as text. */
-  version(): string {
+  /** The entry's version as text; of several sources of rows, each has columns of the server's own. */
+  version(table = ""): string {
     const { versioning, value, columns, expiry } = this.place;
-    if (versioning === "transaction") return "xmin::text || ctid::text";
+    if (versioning === "transaction") return `${table}xmin::text || ${table}ctid::text`;
     if (typeof versioning === "object") return `CAST(${quote(versioning.column)} AS TEXT)`;
     // A lifetime is part of an entry.
     const own = [value?.name, expiry?.name].filter((name) => name !== undefined);

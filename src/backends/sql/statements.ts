@@ -26,7 +26,8 @@ export class Statements extends Expressions {
     const from = isJoined ? this.joined(draft, keys) : this.place.target;
     const isWanted = isJoined ? undefined : isSingle ? this.isKey(draft, "", keys) : this.isOneOf(draft, "", keys);
     const where = this.where(draft, "", isWanted, this.isLive(draft, "", now));
-    return draft.statement(`SELECT ${this.#fields(!isSingle, details)} FROM ${from} WHERE ${where}`, true);
+    const fields = this.#fields(!isSingle, details, isJoined ? "t." : "");
+    return draft.statement(`SELECT ${fields} FROM ${from} WHERE ${where}`, true);
   }
 
   has(key: string, now: number): SqlStatement {
@@ -190,7 +191,7 @@ export class Statements extends Expressions {
     return this.where(draft, "", this.isKey(draft, "", key), hasVersion, this.isLive(draft, "", now));
   }
 
-  #fields(withKey: boolean, details: boolean): string {
+  #fields(withKey: boolean, details: boolean, table = ""): string {
     const { value, columns, key, expiry, versioning } = this.place;
     const fields: string[] = [];
     if (value) {
@@ -205,7 +206,7 @@ export class Statements extends Expressions {
       if (withKey) fields.push(`${quote(key)} AS "${KEY}"`);
     }
     if (details && expiry) fields.push(`${this.milliseconds()} AS "${EXPIRES}"`);
-    if (details) fields.push(`${this.version()} AS "${VERSION}"`);
+    if (details) fields.push(`${this.version(table)} AS "${VERSION}"`);
     return fields.join(", ");
   }
 

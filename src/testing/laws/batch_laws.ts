@@ -49,4 +49,16 @@ export const batchLaws: readonly StoreLaw[] = [
     expectEqual(await store.deleteMany([...keys, "absent"]), 450, "deleteMany");
     expectEqual((await store.getMany(keys)).size, 0, "getMany after");
   }),
+  law("many entries are told with what is known about each", async ({ store, value }) => {
+    const { backend } = store;
+    await store.set("a", value(0), backend.supports.ttl ? { ttl: { hours: 1 } } : {});
+    await store.set("b", value(1));
+    const many = await backend.readMany?.(["a", "absent", "b"], { details: true });
+    if (!many) return;
+    expectEqual([...many.keys()].sort(), ["a", "b"], "readMany");
+    for (const [key, entry] of many) {
+      const { value, version, expiresAt } = (await store.entry(key))!;
+      expectEqual([entry.value, entry.version, entry.expiresAt], [value, version, expiresAt], key);
+    }
+  }),
 ];
