@@ -90,6 +90,16 @@ function leases(
       assertEquals(await store.has("job"), false);
     });
 
+    on("tells whether it is held, without taking it [DP-B05]", async (store) => {
+      const lease = new Lease(store, "asked");
+      const other = new Lease(store, "asked");
+      assertEquals([lease.isHeld, await lease.isMine()], [false, false]);
+      assertEquals(await other.tryAcquire(), true);
+      assertEquals([other.isHeld, await other.isMine(), await lease.isMine()], [true, true, false]);
+      await other.release();
+      assertEquals([other.isHeld, await other.isMine()], [false, false]);
+    });
+
     on("does not block other names, and is not taken twice by one object [DP-M04]", async (store) => {
       const lease = new Lease(store, "foo");
       assertEquals(await lease.tryAcquire(), true);
