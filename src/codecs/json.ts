@@ -231,12 +231,16 @@ function revive(value: unknown): unknown {
     const content = (value as Record<string, unknown>)[key];
     const restore = TAGS.get(key);
     if (restore) return restore(content);
-    if (key === "$") {
-      expect(typeof content === "object" && content !== null && Object.keys(content).length === 1);
-      return reviveParts(content!);
-    }
+    if (key === "$" && looksLikeTag(content)) return reviveParts(content);
   }
   return reviveParts(value);
+}
+
+// Others write "$" too (XML's attributes, say): what this codec cannot have written stays as it stands.
+function looksLikeTag(content: unknown): content is object {
+  if (typeof content !== "object" || content === null || Array.isArray(content)) return false;
+  const keys = Object.keys(content);
+  return keys.length === 1 && keys[0]!.startsWith("$");
 }
 
 function reviveParts(object: object): object {
