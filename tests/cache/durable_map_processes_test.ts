@@ -99,7 +99,7 @@ test(
       await first.close();
       await seeEachOther(place, { revision: 1, changes: 1, readMany: 1, keys: 1 });
       // In an outage calls last as long as they may.
-      const brief = `${place}?3000`;
+      const brief = `${place}#3000`;
       const [asking, manual] = await Promise.all([
         DurableProcess.start(brief, true),
         DurableProcess.start(brief, false),
@@ -127,13 +127,51 @@ test(
   },
 );
 
-test("two processes on one table of Postgres see each other with the next read: DD-20, DD-21, DD-43, DD-44", {
-  skip: postgresIsMissing() ?? false,
+test(
+  "two processes on one table of Postgres see each other with the next read, also of ten thousand keys: DD-20, DD-21, DD-43, DD-44",
+  {
+    skip: postgresIsMissing() ?? false,
+  },
+  async () => {
+    const server = await startPostgres();
+    const calls = { revision: 1, versions: 1, readMany: 1, keys: 1 };
+    try {
+      await seeEachOther(`sql:${server.url}`, calls);
+      server.query("DELETE FROM settings");
+      await reloadOne(`sql:${server.url}`, calls);
+    } finally {
+      await server.stop();
+    }
+  },
+);
+
+/** How many values a process reads until it sees this one: a look at the snapshot asks for nothing, the server tells of it. */
+async function keysUntil(reader: DurableProcess, key: string, value: unknown): Promise<number> {
+  for (let keys = 0;;) {
+    const deed = await reader.do("peek", key);
+    keys += deed.calls["keys"] ?? 0;
+    if (deed.value === value) return keys;
+  }
+}
+
+test("one change of ten thousand keys in ZooKeeper is one value to read for the other process", {
+  skip: zookeeperIsMissing() ?? false,
 }, async () => {
-  const server = await startPostgres();
+  const server = await startZookeeper();
+  const place = `zookeeper:${server.address}/settings`;
+  const store = new Store<unknown>(await openPlace(place));
   try {
-    await seeEachOther(`sql:${server.url}`, { revision: 1, versions: 1, readMany: 1, keys: 1 });
+    await store.setMany(Array.from({ length: 10_000 }, (_, index) => [`key ${index}`, { index }]));
+    const reader = await DurableProcess.start(place, true);
+    try {
+      assertEquals((await reader.do("size")).value, 10_000);
+      await store.set("key 77", "new");
+      assertEquals(await keysUntil(reader, "key 77", "new"), 1);
+    } finally {
+      await reader.stop();
+    }
   } finally {
+    await store.close();
     await server.stop();
   }
 });
@@ -148,15 +186,7 @@ test("two processes on one ZooKeeper are told of each other's changes: DD-61", {
     try {
       for (const color of ["red", "blue"]) {
         await writer.do("set", "color", color);
-        // A look at the snapshot asks for nothing, so what was loaded was loaded because the server told of it.
-        let keys = 0;
-        let seen: unknown;
-        while (seen !== color) {
-          const { value, calls } = await reader.do("peek", "color");
-          keys += calls["keys"] ?? 0;
-          seen = value;
-        }
-        assertEquals(keys, 1);
+        assertEquals(await keysUntil(reader, "color", color), 1);
         await reader.do("sync");
         assertEquals(await reader.do("get", "color"), { value: color, calls: {} });
       }

@@ -15,7 +15,8 @@ import { openPlace } from "./durable_place.ts";
 const [place, mode] = process.argv.slice(2) as [string, string];
 const calls = new Calls();
 const store = new Store<unknown>(distant(new Store<unknown>(await openPlace(place)).backend, calls));
-const open = () => DurableMap.open(store, { autosync: mode === "true", retryAfter: 0 });
+const autosync = Number.isNaN(Number(mode)) ? mode === "true" : { maxStaleness: Number(mode) };
+const open = () => DurableMap.open(store, { autosync, retryAfter: 0 });
 // A busy machine may need more time for a first connection than an outage in a test shall take.
 const map = await open().catch(open).catch(open).catch(open);
 calls.take();
@@ -36,6 +37,13 @@ const DEEDS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   size: () => map.size,
   peek: (key: string) => map.snapshot.get(key),
   stale: () => map.stale,
+  look: async (key: string) => [await map.get(key), map.stale],
+  all: async () => [await Array.fromAsync(map), map.stale],
+  snapshot: () => [...map.snapshot],
+  setMany: async (entries: [string, unknown][]) => void await map.setMany(entries),
+  add: (key: string, value: unknown) => map.add(key, value),
+  take: (key: string) => map.take(key),
+  clear: async (prefix: string) => void await map.clear({ prefix }),
   count,
 };
 

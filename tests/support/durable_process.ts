@@ -15,6 +15,9 @@ export interface Deed {
   readonly calls: Readonly<Record<string, number>>;
 }
 
+/** Whether its map asks before each read, never, or after so many milliseconds. */
+export type Autosync = boolean | number;
+
 /** A process that does what it is told, one thing after the other. */
 export class DurableProcess {
   readonly #child: ChildProcess;
@@ -34,7 +37,7 @@ export class DurableProcess {
   }
 
   /** One that has opened its map. */
-  static async start(place: string, autosync: boolean): Promise<DurableProcess> {
+  static async start(place: string, autosync: Autosync): Promise<DurableProcess> {
     const [program, ...args] = scriptCommand(new URL("./durable_child.ts", import.meta.url), place, `${autosync}`);
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     const process = new DurableProcess(child);
