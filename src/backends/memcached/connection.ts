@@ -6,14 +6,10 @@
 
 import { StoreError, type StoreErrorCode } from "../../core/store_error.ts";
 import { connectTcp, type TcpAddress, type TcpSocket } from "../../platform/tcp_socket.ts";
+import { Output } from "./output.ts";
 import { ReplyReader } from "./reply_reader.ts";
 
-/** Values up to this size are copied beside their command; larger ones go out as they are. */
-const COPIED_BYTES = 16_384;
 const READY = Promise.resolve();
-// Sockets make one of these of everything else, which takes longer than all that is done here; and its memory is pooled.
-const { Buffer: POOL } = globalThis as { Buffer?: { allocUnsafe(size: number): Uint8Array } };
-
 /** Who asks, for messages; and until when. */
 export interface Asking {
   /** Name of the backend. */
@@ -74,7 +70,7 @@ export class Connection {
   readonly #onReply: () => void;
   readonly #socket: TcpSocket | undefined;
   readonly #opening = Promise.withResolvers<void>();
-  #output: (string | Uint8Array)[] = [];
+  #output = new Output();
   #pending: Command[] = [];
   #first = 0;
   #statistics = "";
@@ -179,9 +175,8 @@ export class Connection {
     if (abort) signal.addEventListener("abort", abort, { once: true });
     this.#pending.push({ asking, deadline: since + this.#timeout, take, reject, abort, left });
     // Node's queueMicrotask() takes several times as long as this.
-    if (this.#output.length === 0) READY.then(this.#flush);
-    if (value === undefined) this.#output.push(head);
-    else this.#output.push(head, value, "\r\n");
+    if (this.#output.isEmpty) READY.then(this.#flush);
+    this.#output.push(head, value);
     this.#timer ??= setTimeout(() => this.#look(), this.#timeout);
   }
 
@@ -198,10 +193,8 @@ export class Connection {
   }
 
   readonly #flush = (): void => {
-    const output = this.#output;
-    this.#output = [];
-    if (this.#end) return;
-    this.#socket!.write(toParts(output));
+    const parts = this.#output.take();
+    if (!this.#end) this.#socket!.write(parts);
   };
 
   #answer(line: string, value: Uint8Array | undefined): void {
@@ -272,51 +265,4 @@ export class Connection {
 
 function asItIs(reply: Reply): Reply {
   return reply;
-}
-
-const encoder = new TextEncoder();
-
-/** What is to be sent in as few parts as will do: one, but for large values. */
-function toParts(output: readonly (string | Uint8Array)[]): readonly (string | Uint8Array)[] {
-  if (output.length === 1) return output;
-  let hasBytes = false;
-  let hasLarge = false;
-  for (let at = 0; at < output.length; at++) {
-    const part = output[at]!;
-    if (typeof part === "string") continue;
-    hasBytes = true;
-    if (part.length > COPIED_BYTES) hasLarge = true;
-  }
-  if (!hasLarge) return [hasBytes ? copied(output) : output.join("")];
-  const parts: (string | Uint8Array)[] = [];
-  let from = 0;
-  for (const [at, part] of output.entries()) {
-    if (typeof part === "string" || part.length <= COPIED_BYTES) continue;
-    parts.push(copied(output.slice(from, at)), part);
-    from = at + 1;
-  }
-  parts.push(copied(output.slice(from)));
-  return parts;
-}
-
-/** One array of all of it: a head is ASCII but for its key, and telling an encoder takes longer than the few bytes do. */
-function copied(parts: readonly (string | Uint8Array)[]): Uint8Array {
-  let size = 0;
-  for (let index = 0; index < parts.length; index++) size += parts[index]!.length;
-  const sent = POOL?.allocUnsafe(size) ?? new Uint8Array(size);
-  let at = 0;
-  for (let index = 0; index < parts.length; index++) {
-    const part = parts[index]!;
-    if (typeof part === "string") {
-      for (let from = 0; from < part.length; from++) {
-        const code = part.charCodeAt(from);
-        if (code > 127) return copied(parts.map((part) => typeof part === "string" ? encoder.encode(part) : part));
-        sent[at++] = code;
-      }
-    } else {
-      sent.set(part, at);
-      at += part.length;
-    }
-  }
-  return sent;
 }
