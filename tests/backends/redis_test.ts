@@ -504,6 +504,22 @@ describe("redis commands", { skip }, () => {
     }
   });
 
+  test("a write on a condition whose lifetime the server's clock has passed has happened, and is not tried for ever", async () => {
+    const now = () => Date.now() - 60_000;
+    for (const place of [{ prefix: newPrefix() }, { prefix: newPrefix(), revision: true }, { hash: newPrefix() }]) {
+      const store = open<number>({ ...place, now });
+      const { signal } = new AbortController();
+      assertEquals(await store.add("new", 1, { ttl: 1000 }), true);
+      let tries = 0;
+      await store.update("key", () => ++tries < 5 ? tries : Promise.reject(new Error("again and again")), {
+        ttl: 1000,
+      });
+      await store.set("old", 1);
+      const { version } = (await store.entry("old"))!;
+      assertEquals(await store.replace("old", 2, { version: version!, ttl: 1000, signal }), true);
+    }
+  });
+
   test("scripts that the server forgot are sent again", async () => {
     const store = open<number>({ prefix: newPrefix() });
     for (let round = 1; round <= 3; round++) {

@@ -110,7 +110,7 @@ const BODIES = {
   read: "local v,t,id=get(N[1]) if v then return {v,t,id} end",
   /** The entry of the first name, which is gone afterwards. */
   take: "local v,t,id=get(N[1]) if v then bump(N) drop(N[1]) return {v,t,id} end",
-  /** Condition, moment of expiry, values: if written 1, or the version where there was a condition. */
+  /** Condition, moment of expiry, values: if written the version where there was a condition and it still lives, else 1. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
 if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
@@ -119,7 +119,7 @@ bump(N)
 for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
 if A[1]=='' then return 1 end
 local _,_,id=get(N[1])
-return id`,
+return id or 1`,
   /** Condition: how many live entries are gone. */
   remove: `if A[1]~='' then
 local _,_,id=get(N[1])
