@@ -520,6 +520,13 @@ describe("redis commands", { skip }, () => {
     }
   });
 
+  test("an empty version is none that an absent entry has", async () => {
+    for (const place of [{ prefix: newPrefix() }, { hash: newPrefix() }]) {
+      const store = open<number>(place);
+      assertEquals([await store.replace("key", 1, { version: "" }), await store.has("key")], [false, false]);
+    }
+  });
+
   test("scripts that the server forgot are sent again", async () => {
     const store = open<number>({ prefix: newPrefix() });
     for (let round = 1; round <= 3; round++) {

@@ -113,7 +113,7 @@ const BODIES = {
   /** Condition, moment of expiry, values: if written the version where there was a condition and it still lives, else 1. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
-if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
+if A[1]=='absent' and id or A[1]~='absent' and A[1]~=(id and '='..id) then return 0 end
 end
 bump(N)
 for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
@@ -123,7 +123,7 @@ return id or 1`,
   /** Condition: how many live entries are gone. */
   remove: `if A[1]~='' then
 local _,_,id=get(N[1])
-if A[1]~='='..(id or '') then return 0 end
+if A[1]~=(id and '='..id) then return 0 end
 end
 local n=0
 for _,k in ipairs(N) do if has(k) then n=n+1 end end
