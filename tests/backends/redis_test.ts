@@ -240,6 +240,15 @@ describe("redis prefixes", { skip }, () => {
     await server.cli("DEL", "list", ...foreign);
   });
 
+  test("half a character starts keys of the store alone", async () => {
+    const store = open<number>({ prefix: "half:" });
+    await store.setMany([["\u{1f600}x", 1], ["y", 2]]);
+    await server.cli("SET", "haha:\u{1f601}x", "1");
+    assertEquals(await Array.fromAsync(store.keys({ prefix: "\ud83d" })), ["\u{1f600}x"]);
+    assertEquals(await Array.fromAsync(store.keys({ prefix: "\ud83dx" })), []);
+    await server.cli("DEL", "haha:\u{1f601}x");
+  });
+
   test("without one the whole database is the store, and no other database", async () => {
     await server.cli("SET", "elsewhere", "1");
     const store = open<number>({}, `${server.url}/7`);
