@@ -536,6 +536,25 @@ describe("redis commands", { skip }, () => {
     }
   });
 
+  test("calls that are not awaited take effect in their order on a server that knows no script yet", async () => {
+    await open<number>({ hash: newPrefix() }).set("key", 1, { ttl: 60_000 });
+    const other = await startRedisServer();
+    try {
+      const store = open<number>({ hash: "h" }, other.url);
+      for (let round = 0; round < 2; round++) {
+        await Promise.all([store.set("key", 1, { ttl: 60_000 }), store.set("key", 2)]);
+        assertEquals(await store.get("key"), 2);
+        await other.kill();
+        await other.start();
+        for (let left = 500; left > 0 && await store.get("key").catch(() => true); left--) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      }
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("scripts that the server forgot are sent again", async () => {
     const store = open<number>({ prefix: newPrefix() });
     for (let round = 1; round <= 3; round++) {

@@ -29,6 +29,7 @@ interface Task {
  */
 export class ClientWire implements RedisWire {
   readonly name: string;
+  scripts = new Set<string>();
   readonly #connect: Connect;
   readonly #timeout: number;
   // In the order of their deadlines, which are all equally far.
@@ -166,6 +167,7 @@ export class ClientWire implements RedisWire {
   #lose(connection: Connection | undefined): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.scripts = new Set();
     connection?.close();
   }
 

@@ -162,11 +162,16 @@ export function runScript(
   const rest = [`${keys.length}`, ...keys, ...args];
   const run = (command: Command) => wire.send([command], options).then(([reply]) => reply!);
   const byText = () => run(["EVAL", text, ...rest]);
+  const { scripts } = wire;
   const digest = digests.get(text);
-  if (digest === undefined) {
-    // Not awaited: what is asked for first must be sent first.
-    void sha1(text).then((digest) => digests.set(text, digest));
-    return byText();
+  // Not awaited: what is asked for first must be sent first.
+  if (digest === undefined) void sha1(text).then((digest) => digests.set(text, digest));
+  // To be sent again it would be too late, behind what was asked for after it.
+  if (digest === undefined || !scripts.has(text)) {
+    return byText().then((reply) => {
+      scripts.add(text);
+      return reply;
+    });
   }
   return run(["EVALSHA", digest, ...rest]).catch((error) => {
     if (error instanceof ReplyError && error.message.startsWith("NOSCRIPT")) return byText();

@@ -75,6 +75,7 @@ class Batch {
  */
 export class HttpWire implements RedisWire {
   readonly name: string;
+  readonly scripts = new Set<string>();
   readonly #road: Road;
   readonly #timeout: number;
   // In the order of their calls.
