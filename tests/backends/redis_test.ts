@@ -858,6 +858,16 @@ describe("redis over a client of one's own", { skip }, () => {
   }
 });
 
+test("close() waits for calls, and of two stores on one backend each is closed", { skip }, async () => {
+  for (const place of [{ prefix: newPrefix() }, { hash: newPrefix() }]) {
+    const backend = redis(server.url, place);
+    const [one, two] = [new Store<number>(backend), new Store<number>(backend)];
+    const calls = [one.get("a"), one.get("b"), one.set("c", 1, { ttl: 60_000 })];
+    await Promise.all([one.close(), two.close()]);
+    assertEquals(await Promise.all(calls), [undefined, undefined, one]);
+  }
+});
+
 test("close() leaves nothing that keeps a process alive", { skip }, async () => {
   const [executable, ...args] = scriptCommand(
     new URL("../support/redis_child.ts", import.meta.url),

@@ -117,8 +117,12 @@ export class HttpWire implements RedisWire {
   }
 
   async close(): Promise<void> {
+    while (this.#batches.size > 0) {
+      await this.#wait();
+      // Some calls take another step then.
+      await new Promise((next) => setTimeout(next));
+    }
     this.#isClosed = true;
-    while (this.#batches.size > 0) await this.#wait();
     clearTimeout(this.#all.timer);
   }
 
