@@ -220,6 +220,23 @@ describe("sql on Postgres", { skip }, () => {
     assertEquals(server.query("SELECT string_agg(key, ',' ORDER BY key) FROM moods"), "x,z");
   });
 
+  test("a filter on characters of a fixed length means all of them", async () => {
+    server.query(
+      `CREATE TABLE fixed (tenant char(3), bits bit(2) DEFAULT '10', key text, value text, PRIMARY KEY (tenant, key));
+      INSERT INTO fixed (tenant, key, value) VALUES ('abc', 'k', '1'), ('axy', 'k', '2')`,
+    );
+    const store = new Store<number>(sql(client, { table: "fixed", where: { tenant: "abc", bits: "10" } }));
+    await store.set("new", 5);
+    assertEquals(await Array.fromAsync(store), [["k", 1], ["new", 5]]);
+    assertEquals(server.query("SELECT tenant FROM fixed WHERE key = 'new'"), "abc");
+    server.query("CREATE TABLE padded (key text PRIMARY KEY, value char(5))");
+    await failsWith(
+      "unsupported",
+      () => new Store(sql(client, { table: "padded" })).get("a"),
+      "neither bytes nor text",
+    );
+  });
+
   test("the revision counts every write once, however many write at once (DD-32, DD-46)", async () => {
     const options = { table: newTable(), create: true, revision: true };
     const stores = [client, pool].map((db) => new Store<number>(sql(db, options)));

@@ -152,7 +152,8 @@ function valueTypeOf({ type }: Column, { client, valueType }: PlaceOptions) {
   const isPostgres = client.dialect === "postgres";
   if (type === "json" || type === "jsonb") return type;
   if (type === "bytea") return "bytes";
-  if (isPostgres) return /^(text|character varying|character)$/.test(type) ? "text" : undefined;
+  // Characters of a fixed length come back with spaces that nobody wrote.
+  if (isPostgres) return /^(text|character varying)$/.test(type) ? "text" : undefined;
   if (valueType !== undefined) return valueType === "bytes" ? "bytes" : "text";
   return /TEXT|CHAR|CLOB|JSON/.test(type) ? "text" : "bytes";
 }

@@ -38,10 +38,10 @@ interface Row {
   readonly uniques: readonly (readonly (string | null)[])[] | null;
 }
 
-// A domain counts as the type below it.
+// A domain counts as the type below it; without -1 the type of fixed characters would be that of a single one.
 const POSTGRES = `SELECT json_build_object('kind', c.relkind,
   'columns', (SELECT json_agg(json_build_object('name', a.attname, 'nullable', NOT a.attnotnull,
-      'type', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
+      'type', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, -1),
       'computed', a.attgenerated <> '' OR a.attidentity = 'a', 'identity', a.attidentity <> '', 'fallback', 'DEFAULT',
       'primary', EXISTS (SELECT FROM pg_index i
         WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey::int2[])))
