@@ -554,6 +554,13 @@ describe("sql clients", () => {
     const error = await failsWith("timeout", () => store.get("a"), "20 ms");
     assert(error.retryable);
     await failsWith("timeout", () => store.setMany([["a", 1]]));
+    let isHanging = true;
+    const inner = toSqlClient(database("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT)"));
+    const run: SqlClient["run"] = (statement) => isHanging ? new Promise(() => {}) : inner.run(statement);
+    const recovered = new Store<number>(sql({ ...inner, run }, { table: "t", timeout: 20 }));
+    await failsWith("timeout", () => recovered.get("a"));
+    isHanging = false;
+    assertEquals(await recovered.get("a"), undefined);
     const patient = new Store<number>(sql(hanging, { table: "t", timeout: Infinity }));
     const reason = new Error("enough");
     const controller = new AbortController();

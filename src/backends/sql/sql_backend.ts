@@ -237,7 +237,11 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       if (one.includes("\0")) throw this.#error("invalid-key", operation, one, "it has U+0000");
       if (refusesKeys?.test(one)) throw this.#error("invalid-key", operation, one, "its client cannot carry it");
     }
-    const late = () => this.#error("timeout", operation, key, `no answer within ${timeout} ms`);
+    const late = () => {
+      // It may be the look at the table that hangs, for which all calls wait.
+      this.#statements = undefined;
+      return this.#error("timeout", operation, key, `no answer within ${timeout} ms`);
+    };
     return await bounded(this.#try(operation, key, work), timeout, late, options?.signal);
   }
 
