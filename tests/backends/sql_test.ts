@@ -561,6 +561,11 @@ describe("sql clients", () => {
     await failsWith("timeout", () => recovered.get("a"));
     isHanging = false;
     assertEquals(await recovered.get("a"), undefined);
+    const slowly: SqlClient["run"] = async (statement) => {
+      await new Promise((next) => setTimeout(next, 20));
+      return await inner.run(statement);
+    };
+    assertEquals(await new Store(sql({ ...inner, run: slowly }, { table: "t", timeout: 2 ** 32 })).get("a"), undefined);
     const patient = new Store<number>(sql(hanging, { table: "t", timeout: Infinity }));
     const reason = new Error("enough");
     const controller = new AbortController();
