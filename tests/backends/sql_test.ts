@@ -601,6 +601,16 @@ describe("sql elsewhere", () => {
     await miniflare.dispose();
   });
 
+  test("on d1 a write of many binds no more values than a statement may, its filter among them", async () => {
+    await d1.batch(
+      [d1.prepare("CREATE TABLE g (key TEXT PRIMARY KEY, value BLOB, tenant TEXT, until REAL, v INT)")] as never,
+    );
+    const options = { table: "g", where: { tenant: "a" }, expiresColumn: "until", versionColumn: "v" };
+    const store = new Store<number>(sql(d1, options));
+    await store.setMany(Array.from({ length: 50 }, (_, index) => [`${index}`, index]), { ttl: { hours: 1 } });
+    assertEquals(await store.size, 50);
+  });
+
   for (const name of ["libsql", "d1"]) {
     test(`on ${name} entries, rows, batches, conflicts and revisions are the same`, async () => {
       const client: SqlSource = name === "d1" ? d1 : libsql;

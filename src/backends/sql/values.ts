@@ -62,8 +62,9 @@ export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> =>
 });
 
 /** As many for each statement as it can bind; in Postgres that is all of them. */
-function grouped<T>(items: readonly T[], { isPostgres }: Statements, width: number, maxValues = 0): T[][] {
-  const size = isPostgres ? items.length : Math.max(1, Math.floor(maxValues / width));
+function grouped<T>(items: readonly T[], { isPostgres, place }: Statements, width: number, maxValues = 0): T[][] {
+  // The filter may be bound once more.
+  const size = isPostgres ? items.length : Math.max(1, Math.floor((maxValues - place.filters.length) / width));
   const groups: T[][] = [];
   for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
   return groups;
