@@ -201,6 +201,15 @@ describe("sql on Postgres", { skip }, () => {
     }
   });
 
+  test("numbers that are not finite stay what they are in rows", async () => {
+    server.query(`CREATE TABLE numbers (name text PRIMARY KEY, x float8, y numeric, n int);
+      INSERT INTO numbers VALUES ('nan', 'NaN', 'NaN'), ('end', '-Infinity', 1)`);
+    const store = new Store<SqlRow>(sql(client, { table: "numbers", keyColumn: "name", rows: true }));
+    for (const key of ["nan", "end"]) await store.update(key, (row) => ({ ...row, n: 1 }));
+    assertEquals(server.query("SELECT * FROM numbers ORDER BY name"), "end|-Infinity|1|1\nnan|NaN|NaN|1");
+    await failsWith("unsupported", () => store.set("nan", { n: NaN }));
+  });
+
   test("filters keep tenants apart, and a key outside of them is a conflict", async () => {
     server.query(`CREATE TYPE mood AS ENUM ('good', 'bad');
       CREATE TABLE moods (key text PRIMARY KEY, value text, mood mood, n int);

@@ -343,6 +343,7 @@ describe("sql rows", () => {
     await assertRejects(() => store.set("ada", { note: "other" }), TypeError, '"note"');
     await assertRejects(() => store.set("ada", { born: new Date() }), TypeError, "keeps no Date");
     await assertRejects(() => store.set("ada", { born: true }), TypeError, "keeps no boolean");
+    await assertRejects(() => store.set("ada", { born: NaN }), TypeError, "keeps no NaN");
     await assertRejects(() => store.set("ada", 5 as unknown as SqlRow), TypeError, "a row is an object");
     assertEquals((await store.get("ada"))?.["born"], 1815);
   });

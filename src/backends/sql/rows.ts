@@ -187,13 +187,17 @@ function toText(raw: Uint8Array): string {
 function toJson(rows: readonly SqlRow[]): string {
   return JSON.stringify(
     rows.map((row) => {
-      const plain = Object.entries(row).map(([name, value]) =>
-        [name, value instanceof Uint8Array ? `\\x${toHex(value)}` : value] as const
-      );
+      const plain = Object.entries(row).map(([name, value]) => [name, plainOf(value)] as const);
       return Object.fromEntries(plain);
     }),
     (_, value) => typeof value === "bigint" ? `${value}` : value,
   );
+}
+
+/** The value as JSON has it, or in words of Postgres. */
+function plainOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return `\\x${toHex(value)}`;
+  return typeof value === "number" && !Number.isFinite(value) ? `${value}` : value;
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -94,7 +94,8 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
       );
     }
     if (!to.isPostgres && !isBindable(value)) {
-      throw new TypeError(`Cannot write: SQLite keeps no ${value instanceof Date ? "Date" : typeof value} in a column`);
+      const kind = value instanceof Date ? "Date" : Number.isNaN(value) ? "NaN" : typeof value;
+      throw new TypeError(`Cannot write: SQLite keeps no ${kind} in a column`);
     }
     if (!fixed.has(name)) row[name] = value;
   }
@@ -102,8 +103,8 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
 }
 
 function isBindable(value: unknown): boolean {
-  return value === null || value instanceof Uint8Array || typeof value === "string" || typeof value === "number" ||
-    typeof value === "bigint";
+  return value === null || value instanceof Uint8Array || typeof value === "string" || typeof value === "bigint" ||
+    typeof value === "number" && !Number.isNaN(value);
 }
 
 // D1 answers bytes as an array of numbers, libSQL as a buffer; Postgres has arrays of its own.
