@@ -42,7 +42,10 @@ export interface SqlOptions {
   readonly table: string;
   /** Name of the schema, in SQLite of the attached database. @default {where the database looks first} */
   readonly schema?: string | undefined;
-  /** Name of the column with the keys; it holds text, and with columns of `where` it is unique. @default {"key"} */
+  /**
+   * Name of the column with the keys; it holds text, and with columns of `where` it is unique,
+   * byte for byte. @default {"key"}
+   */
   readonly keyColumn?: string | undefined;
   /** Name of the column with the values. @default {"value"} */
   readonly valueColumn?: string | undefined;

@@ -124,6 +124,12 @@ describe("sql on Postgres", { skip }, () => {
     assertEquals(await Array.fromAsync(store.keys({ after: "Z", limit: 2 })), ["_", "a"]);
   });
 
+  test("a column that takes different keys as equal is refused", async () => {
+    server.query(`CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      CREATE TABLE folding (key text COLLATE folding PRIMARY KEY, value text)`);
+    await failsWith("unsupported", () => new Store(sql(client, { table: "folding" })).set("A", 1), "no unique index");
+  });
+
   test("a listing of a table made for it uses its index", async () => {
     await new Store(sql(client, { table: "indexed", create: true })).set("a", 1);
     server.query("INSERT INTO indexed SELECT 'b' || n, NULL, '1' FROM generate_series(1, 5000) n; ANALYZE indexed");

@@ -232,12 +232,14 @@ describe("sql tables", () => {
       "CREATE TABLE fine (key TEXT PRIMARY KEY, value TEXT, until BLOB)",
       "CREATE TABLE partial (key TEXT, value TEXT)",
       "CREATE UNIQUE INDEX some ON partial (key) WHERE value IS NOT NULL",
+      "CREATE TABLE folding (key TEXT COLLATE NOCASE PRIMARY KEY, value TEXT)",
     );
     const open = (table: string, options: Partial<SqlOptions> = {}) =>
       new Store<unknown>(sql(db, { table, ...options }));
     await failsWith("unsupported", () => open("numbers").get("1"), "does not hold text");
     await failsWith("unsupported", () => open("free").set("a", 1), "no unique index");
     await failsWith("unsupported", () => open("partial").set("a", 1), "no unique index");
+    await failsWith("unsupported", () => open("folding").set("a", 1), "no unique index");
     await failsWith("unsupported", () => open("fine", { valueColumn: "nope" }).get("a"), 'no column "nope"');
     await failsWith("unsupported", () => open("fine", { where: { nope: 1 } }).get("a"), 'no column "nope"');
     await failsWith("unsupported", () => open("fine", { expiresColumn: "until" }).get("a"), "no moments");

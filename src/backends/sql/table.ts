@@ -28,7 +28,7 @@ export interface TableShape {
   /** Whether it is an ordinary table of Postgres, whose rows know the transaction that wrote them. */
   readonly hasXmin: boolean;
   readonly columns: readonly Column[];
-  /** The columns of each unique index; `undefined` where there are none to be seen, as in a view. */
+  /** The columns of each unique index that tells all texts apart; `undefined` where there are none to be seen, as in a view. */
   readonly uniques: readonly (readonly string[])[] | undefined;
 }
 
@@ -51,7 +51,8 @@ const POSTGRES = `SELECT json_build_object('kind', c.relkind,
   'uniques', (SELECT json_agg((SELECT json_agg(a.attname) FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
     FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL))::text AS shape
+      AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
+        SELECT FROM pg_collation l WHERE l.oid = ANY (i.indcollation::oid[]) AND NOT l.collisdeterministic)))::text AS shape
   FROM pg_class c WHERE c.oid = to_regclass($1)`;
 
 const SQLITE = (schema: string) =>
@@ -61,7 +62,8 @@ const SQLITE = (schema: string) =>
     'primary', pk > 0, 'computed', hidden > 1, 'identity', 0, 'fallback', '(' || ifnull(dflt_value, 'NULL') || ')'))
     FROM pragma_table_xinfo(?1, ?2))),
   'uniques', json((SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(l.name, ?2))))
-    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial))) AS shape`;
+    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial
+      AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name, ?2) WHERE key AND coll <> 'BINARY')))) AS shape`;
 
 /** The table as it is, or `undefined` if there is none of that name. */
 export async function lookAtTable(
