@@ -338,6 +338,15 @@ describe("sql rows", () => {
     assertEquals(await store.add("ada", { born: 2 }), false);
   });
 
+  test("get a column that was added meanwhile, with the next call at the latest", async () => {
+    const db = people();
+    const store = open(db);
+    await failsWith("unsupported", () => store.set("ada", { nick: "a" }), 'no column "nick"');
+    db.exec("ALTER TABLE people ADD COLUMN nick TEXT");
+    await store.set("ada", { nick: "a" });
+    assertEquals((await store.get("ada"))?.["nick"], "a");
+  });
+
   test("name no column but their own, and say what the store says", async () => {
     const store = open(people(), { where: { note: "none" } });
     await failsWith("unsupported", () => store.set("ada", { nope: 1 }), 'no column "nope"');

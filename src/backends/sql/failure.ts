@@ -99,6 +99,7 @@ export function toFailure(error: unknown, context: FailureContext): unknown {
 
 /** Whether another call may do better with another look at the table. */
 export function isOtherTable(error: unknown): boolean {
+  if (error instanceof StoreError) return error.code === "unsupported";
   const meaning = meaningOf((error ?? {}) as Failure, error);
   return meaning === NO_TABLE || meaning === NO_COLUMN || codeOf((error ?? {}) as Failure) === "42P10";
 }
