@@ -399,6 +399,13 @@ describe("sql filters", () => {
     assertEquals(query(db, "SELECT * FROM t ORDER BY key"), before);
     await store.setMany([["a", 5], ["y", 6]]);
     assertEquals([await store.get("y"), await store.size], [6, 2]);
+    const inner = toSqlClient(db);
+    const run: SqlClient["run"] = (statement) => {
+      if (statement.text.startsWith("SELECT 1")) db.exec("DELETE FROM t WHERE key = 'x'");
+      return inner.run(statement);
+    };
+    const late = new Store<number>(sql({ ...inner, run }, { table: "t", where: { kind: "flag" } }));
+    await failsWith("conflict", () => late.set("x", 5), "outside");
     const others = new Store<number>(sql(db, { table: "t", where: { kind: null } }));
     assertEquals(await Array.fromAsync(others), [["n", 3]]);
   });

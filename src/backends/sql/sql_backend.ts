@@ -95,9 +95,10 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const version = (await this.#run(batch)).rows[0]?.["n"];
       if (version !== undefined) return `${version}`;
       if (statements.place.isGuarded && (condition === undefined || condition === "absent")) {
-        const { rows: taken } = await this.#run([statements.isTaken(key)]);
+        // Nothing else keeps a write without a condition from happening, whatever has become of that row.
+        const isTaken = !condition || (await this.#run([statements.isTaken(key)])).rows.length > 0;
         const reason = "a row outside of the filter has this key";
-        if (taken.length > 0) throw this.#error("conflict", "write", key, reason);
+        if (isTaken) throw this.#error("conflict", "write", key, reason);
       }
       return false;
     });
