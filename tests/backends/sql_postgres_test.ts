@@ -318,6 +318,27 @@ describe("sql on Postgres", { skip }, () => {
     assertEquals(children.map(({ lines }) => Number(lines.at(-1))).toSorted(), [4, 5]);
   });
 
+  test("a table that somebody else makes at the same time is used, by every client", async () => {
+    const other = await pool.connect();
+    const { Bun } = globalThis as unknown as { Bun?: { SQL: new (url: string) => PostgresJsClient } };
+    const bun = Bun && new Bun.SQL(server.url);
+    try {
+      for (const db of [client, pool, ...bun ? [bun] : []]) {
+        const table = newTable();
+        const columns = `key text COLLATE "C" PRIMARY KEY, expires_at timestamptz, value bytea`;
+        await other.query(`BEGIN; CREATE TABLE "${table}" (${columns})`);
+        const written = new Store(sql(db, { table, create: true })).set("a", 1);
+        const waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        while (server.query(waits) === "0") await new Promise((next) => setTimeout(next, 5));
+        await other.query("COMMIT");
+        await written;
+      }
+    } finally {
+      other.release();
+      await bun?.end();
+    }
+  });
+
   test("a URL opens a store, loads the client and owns it", async () => {
     const url = new URL(server.url);
     url.search = `?table=by_url&create=true&revision=true&valueType=json&ttl=1h&codec=json&application_name=mine`;

@@ -143,8 +143,8 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
   return undefined;
 }
 
-// Bun's own client has the SQLSTATE in another place.
-function codeOf({ code, errno }: Failure): unknown {
+/** The code of an error: that of the server, which Bun's own client has in another place. */
+export function codeOf({ code, errno }: Failure): unknown {
   return code === "ERR_POSTGRES_SERVER_ERROR" ? errno : code;
 }
 
