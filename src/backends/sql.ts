@@ -18,7 +18,7 @@ import type { Clock } from "../core/clock.ts";
 import { encoded } from "../core/encoded.ts";
 import { checkOptions } from "../core/options.ts";
 import { checkName } from "./sql/names.ts";
-import type { SqlValueType } from "./sql/place.ts";
+import { revisionTableOf, type SqlValueType } from "./sql/place.ts";
 import { fromPostgresUrl } from "./sql/postgres_url.ts";
 import type { SqlRow } from "./sql/rows.ts";
 import { SqlBackend } from "./sql/sql_backend.ts";
@@ -154,6 +154,7 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
   const names = { table, keyColumn, valueColumn, schema, expiresColumn, versionColumn };
   for (const [what, name] of Object.entries(names)) if (name !== undefined) checkName(what, name, client.dialect);
   checkName("table", table, client.dialect);
+  if (revision) checkName("revision", revisionTableOf(table), client.dialect);
   const columns = [keyColumn, ...rows ? [] : [valueColumn], expiresColumn, versionColumn, ...Object.keys(where)]
     .filter((name) => name !== undefined);
   if (new Set(columns).size < columns.length) throw new TypeError("Cannot make sql: a column is named twice");

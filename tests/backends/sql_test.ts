@@ -131,6 +131,7 @@ describe("sql names and values", () => {
     assertThrows(() => sql(null as unknown as SqlClient, { table: "t" }), TypeError, "its client is none of");
     const own = { dialect: "postgres", run: () => ({ rows: [], changes: 0 }) } as const;
     assertThrows(() => sql(own, { table: "t".repeat(64) }), TypeError, "63 bytes");
+    assertThrows(() => sql(own, { table: "t".repeat(63), revision: true }), TypeError, "63 bytes");
   });
 });
 
