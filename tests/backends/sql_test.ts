@@ -171,6 +171,28 @@ describe("sql columns", () => {
     assertEquals(query(db, "SELECT * FROM texts WHERE key = 'object'"), [{ key: "object", value: "again", other: 6 }]);
   });
 
+  test("a column in which SQLite makes numbers of texts keeps all their digits, or refuses them", async () => {
+    const numbers = [Math.PI, 0.1 + 0.2, 2 ** 60, 2 ** 63, 1e21, -5e-324, 7, -1.5, 0];
+    for (const type of ["JSON", "NUMERIC", "REAL", "INTEGER"]) {
+      const db = database(`CREATE TABLE t (key TEXT PRIMARY KEY, value ${type})`);
+      const store = new Store<unknown>(sql(db, { table: "t", valueType: "text" }));
+      for (const value of [...numbers, "7", "007", [1.5]]) {
+        await store.set("key", value);
+        assertEquals(await store.get("key"), value, type);
+        assertEquals((await store.getMany(["key"])).get("key"), value, type);
+      }
+      const plain = new Store<string>(sql(db, { table: "t", valueType: "text" }), { codec: text() });
+      for (const value of ["", "7", "1.5", "x", "1e", "- 1", "0x10", "1 2"]) {
+        await plain.set("key", value);
+        assertEquals(await plain.get("key"), value, type);
+      }
+      for (const value of ["007", " 7", "7\n", "+7", "7.", ".5", "1.0", "1e5", "1E+21", "-0", "0.10", "1e999"]) {
+        await failsWith("unsupported", () => plain.set("key", value), "does not take this value");
+      }
+      assertEquals(await plain.get("key"), "1 2");
+    }
+  });
+
   test("an empty value is a hit, one that is NULL is absent for every call", async () => {
     const db = database("CREATE TABLE t (key TEXT PRIMARY KEY, value BLOB)", "INSERT INTO t VALUES ('null', NULL)");
     const store = new Store<Uint8Array>(sql(db, { table: "t" }), { codec: bytes() });

@@ -12,6 +12,9 @@ import type { Column, TableShape } from "./table.ts";
 /** What columns of values hold. */
 export type SqlValueType = "bytes" | "text" | "json";
 
+/** How a column keeps values; `loose`: as text, but for what looks like a number, which SQLite makes one. */
+export type ColumnType = SqlValueType | "jsonb" | "loose";
+
 /** What a store is told of its table. */
 export interface PlaceOptions {
   readonly client: SqlClient;
@@ -58,7 +61,7 @@ export interface Place {
   readonly target: string;
   readonly key: string;
   /** The column with the value, and its type; `undefined` where the row is the value. */
-  readonly value: { readonly name: string; readonly type: "bytes" | "text" | "json" | "jsonb" } | undefined;
+  readonly value: { readonly name: string; readonly type: ColumnType } | undefined;
   /** Whether rows without a value are to be overlooked. */
   readonly valueIsNullable: boolean;
   readonly columns: readonly Column[];
@@ -148,14 +151,15 @@ function uniqueOf(shape: TableShape, key: string, filters: readonly Filter[]): r
     .toSorted((a, b) => b.length - a.length)[0];
 }
 
-function valueTypeOf({ type }: Column, { client, valueType }: PlaceOptions) {
+function valueTypeOf({ type }: Column, { client, valueType }: PlaceOptions): ColumnType | undefined {
   const isPostgres = client.dialect === "postgres";
   if (type === "json" || type === "jsonb") return type;
   if (type === "bytea") return "bytes";
   // Characters of a fixed length come back with spaces that nobody wrote.
   if (isPostgres) return /^(text|character varying)$/.test(type) ? "text" : undefined;
-  if (valueType !== undefined) return valueType === "bytes" ? "bytes" : "text";
-  return /TEXT|CHAR|CLOB|JSON/.test(type) ? "text" : "bytes";
+  if (!(valueType ? valueType !== "bytes" : /TEXT|CHAR|CLOB|JSON/.test(type))) return "bytes";
+  // https://sqlite.org/datatype3.html#determination_of_column_affinity
+  return type === "" || /TEXT|CHAR|CLOB|BLOB/.test(type) && !/INT/.test(type) ? "text" : "loose";
 }
 
 function expiryOf({ name, type, nullable }: Column, { expiresUnit }: PlaceOptions): Expiry | undefined {

@@ -6,6 +6,7 @@
 
 import { type Draft, quote } from "./draft.ts";
 import { arrayLiteral, type Expressions } from "./expressions.ts";
+import type { ColumnType } from "./place.ts";
 import type { Column } from "./table.ts";
 import type { SqlValue } from "./sql_client.ts";
 
@@ -29,6 +30,7 @@ export interface Writing {
   readonly key: string;
 }
 
+const NUMBER = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The rows as parts of a statement, whose values are bound. */
@@ -78,7 +80,7 @@ function toValues(
   const rest = () => [...filters.map((filter) => draft.bind(filter.value, filter.type)), ...own(to, draft, expiresAt)];
   const single = (raw: Uint8Array) => {
     if (type === "bytes") return to.isPostgres ? draft.bind(raw, "bytea") : `coalesce(${draft.bind(raw)}, x'')`;
-    return draft.bind(toText(raw), type === "text" ? "text" : `text::${type}`);
+    return draft.bind(toText(raw, type), type === "text" ? "text" : `text::${type}`);
   };
   const list = ([key, raw]: readonly [string, Uint8Array]) =>
     `(${[draft.bind(key, "text"), single(raw), ...rest()].join(", ")})`;
@@ -172,7 +174,7 @@ function own(to: Expressions, draft: Draft, expiresAt: number | undefined): stri
   ];
 }
 
-function toText(raw: Uint8Array): string {
+function toText(raw: Uint8Array, type: ColumnType): string {
   let text: string | undefined;
   try {
     text = decoder.decode(raw);
@@ -181,6 +183,9 @@ function toText(raw: Uint8Array): string {
   }
   // As the server would say it; SQLite would cut the text off there.
   if (text === undefined || text.includes("\0")) throw Object.assign(new Error("it is not text"), { code: "22021" });
+  if (type === "loose" && NUMBER.test(text) && `${Number(text)}` !== text) {
+    throw Object.assign(new Error("the number that it looks like is written otherwise"), { code: "22000" });
+  }
   return text;
 }
 

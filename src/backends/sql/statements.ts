@@ -198,7 +198,11 @@ export class Statements extends Expressions {
       const isHex = withKey && this.isPostgres && value.type === "bytes" && READS_HEX;
       const isCast = value.type === "json" || value.type === "jsonb" || value.type === "text" && !this.isPostgres;
       if (isHex) fields.push(`encode(${quote(value.name)}, 'hex') AS "h"`);
-      else fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
+      else if (value.type === "loose") {
+        // Of a number that is no whole one the text has fewer digits.
+        const name = quote(value.name);
+        fields.push(`CASE typeof(${name}) WHEN 'real' THEN ${name} ELSE CAST(${name} AS TEXT) END AS "v"`);
+      } else fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
       if (withKey) fields.push(`${quote(key)} AS "k"`);
     } else {
       const own = [expiry?.name, typeof versioning === "object" ? versioning.column : undefined];
