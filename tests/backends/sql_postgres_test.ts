@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import pg from "pg";
@@ -214,6 +215,32 @@ describe("sql on Postgres", { skip }, () => {
     for (const key of ["nan", "end"]) await store.update(key, (row) => ({ ...row, n: 1 }));
     assertEquals(server.query("SELECT * FROM numbers ORDER BY name"), "end|-Infinity|1|1\nnan|NaN|NaN|1");
     await failsWith("unsupported", () => store.set("nan", { n: NaN }));
+  });
+
+  test("dates and times of rows stay what they are where the clock on the wall is not UTC", async () => {
+    const { Bun } = globalThis as unknown as { Bun?: { SQL: new (url: string) => PostgresJsClient } };
+    const bun = Bun && new Bun.SQL(server.url);
+    const { TZ } = process.env;
+    try {
+      for (const zone of ["America/New_York", "Asia/Tokyo", "Europe/London", "Atlantic/Azores", "UTC"]) {
+        process.env["TZ"] = zone;
+        for (const db of [client, pool, ...bun ? [bun] : []]) {
+          const table = newTable();
+          server.query(`CREATE TABLE "${table}" (name text PRIMARY KEY, d date, t timestamp(3), z timestamptz, n int);
+            INSERT INTO "${table}" VALUES ('winter', '2026-01-04', '2026-01-04 00:06:07.89', '2026-01-04 05:06:07.89Z', 1),
+              ('summer', '2026-07-04', '2026-07-04 23:06:07', '2026-07-04 05:06:07Z', 1), ('old', '1815-12-10', NULL, NULL, 1)`);
+          const dates = `SELECT d, t, z AT TIME ZONE 'UTC' FROM "${table}" ORDER BY name`;
+          const before = server.query(dates);
+          const store = new Store<SqlRow>(sql(db, { table, keyColumn: "name", rows: true }));
+          for (const key of ["winter", "summer", "old"]) await store.update(key, (row) => ({ ...row, n: 2 }));
+          assertEquals(server.query(dates), before, zone);
+        }
+      }
+    } finally {
+      if (TZ === undefined) delete process.env["TZ"];
+      else process.env["TZ"] = TZ;
+      await bun?.end();
+    }
   });
 
   test("filters keep tenants apart, and a key outside of them is a conflict", async () => {

@@ -65,6 +65,8 @@ export interface Place {
   /** Whether rows without a value are to be overlooked. */
   readonly valueIsNullable: boolean;
   readonly columns: readonly Column[];
+  /** As of {@linkcode TableShape}. */
+  readonly localTypes: readonly string[];
   readonly filters: readonly Filter[];
   /** Columns of the unique index that finds the row to write over. */
   readonly unique: readonly string[];
@@ -107,6 +109,7 @@ export function toPlace(shape: TableShape, options: PlaceOptions, operation: str
       },
     valueIsNullable: value?.nullable ?? false,
     columns: shape.columns,
+    localTypes: shape.localTypes,
     filters,
     unique: unique ?? refuse(`its table has no unique index on ${quote(keyColumn)}`),
     isGuarded: filters.some(({ name }) => !unique?.includes(name)),

@@ -6,7 +6,7 @@
 
 import { type Draft, quote } from "./draft.ts";
 import { arrayLiteral, type Expressions } from "./expressions.ts";
-import type { ColumnType } from "./place.ts";
+import type { ColumnType, Place } from "./place.ts";
 import type { Column } from "./table.ts";
 import type { SqlValue } from "./sql_client.ts";
 
@@ -148,7 +148,7 @@ function toRecords(
   }
   // The server knows the types of its columns, and a text is a text to every client.
   const records = () =>
-    `json_populate_recordset(NULL::${place.target}, ${draft.bind(toJson(rows), "text::json")}) AS r`;
+    `json_populate_recordset(NULL::${place.target}, ${draft.bind(toJson(rows, place), "text::json")}) AS r`;
   const fields = (names: readonly string[]) => names.map((name) => `r.${quote(name)}`);
   return {
     into,
@@ -189,10 +189,13 @@ function toText(raw: Uint8Array, type: ColumnType): string {
   return text;
 }
 
-function toJson(rows: readonly SqlRow[]): string {
+function toJson(rows: readonly SqlRow[], { columns, localTypes }: Place): string {
+  const isLocal = (name: string) => columns.some((column) => column.name === name && localTypes.includes(column.type));
   return JSON.stringify(
     rows.map((row) => {
-      const plain = Object.entries(row).map(([name, value]) => [name, plainOf(value)] as const);
+      const plain = Object.entries(row).map(([name, value]) =>
+        [name, value instanceof Date && isLocal(name) ? onTheWall(value) : plainOf(value)] as const
+      );
       return Object.fromEntries(plain);
     }),
     (_, value) => typeof value === "bigint" ? `${value}` : value,
@@ -203,6 +206,14 @@ function toJson(rows: readonly SqlRow[]): string {
 function plainOf(value: unknown): unknown {
   if (value instanceof Uint8Array) return `\\x${toHex(value)}`;
   return typeof value === "number" && !Number.isFinite(value) ? `${value}` : value;
+}
+
+/** What the clock on the wall shows, as if that were UTC; Postgres overlooks the Z. */
+function onTheWall(date: Date): Date {
+  const wall = new Date(0);
+  wall.setUTCFullYear(date.getFullYear(), date.getMonth(), date.getDate());
+  wall.setUTCHours(date.getHours(), date.getMinutes(), date.getSeconds(), date.getMilliseconds());
+  return wall;
 }
 
 function toHex(bytes: Uint8Array): string {

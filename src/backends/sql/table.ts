@@ -28,6 +28,8 @@ export interface TableShape {
   /** Whether it is an ordinary table of Postgres, whose rows know the transaction that wrote them. */
   readonly hasXmin: boolean;
   readonly columns: readonly Column[];
+  /** Types of moments that the client reads as those of the clock on the wall here. */
+  readonly localTypes: readonly string[];
   /** The columns of each unique index that tells all texts apart; `undefined` where there are none to be seen, as in a view. */
   readonly uniques: readonly (readonly string[])[] | undefined;
 }
@@ -39,7 +41,8 @@ interface Row {
 }
 
 // A domain counts as the type below it; without -1 the type of fixed characters would be that of a single one.
-const POSTGRES = `SELECT json_build_object('kind', c.relkind,
+const POSTGRES = (day: string) =>
+  `SELECT timestamp '${day}' AS t, date '${day}' AS d, json_build_object('kind', c.relkind,
   'columns', (SELECT json_agg(json_build_object('name', a.attname, 'nullable', NOT a.attnotnull,
       'type', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, -1),
       'computed', a.attgenerated <> '' OR a.attidentity = 'a', 'identity', a.attidentity <> '', 'fallback', 'DEFAULT',
@@ -73,16 +76,20 @@ export async function lookAtTable(
 ): Promise<TableShape | undefined> {
   const isPostgres = client.dialect === "postgres";
   const prefix = schema === undefined ? "" : `${quote(schema)}.`;
+  // One on which the clock on the wall is not UTC, so that it shows which one a client takes.
+  const day = new Date(2000, 6).getTimezoneOffset() === 0 ? "2000-01-01" : "2000-07-01";
   const { rows } = await client.run({
-    text: isPostgres ? POSTGRES : SQLITE(prefix),
+    text: isPostgres ? POSTGRES(day) : SQLITE(prefix),
     values: isPostgres ? [prefix + quote(table)] : [table, schema ?? "main"],
     hasRows: true,
   });
-  const shape = rows[0]?.["shape"];
+  const { shape, t, d } = rows[0] ?? {};
   if (typeof shape !== "string") return undefined;
   const { kind, columns, uniques } = JSON.parse(shape) as Row;
   if (kind === null) return undefined;
+  const isLocal = (moment: unknown) => moment instanceof Date && moment.getTime() !== Date.parse(day);
   return {
+    localTypes: [...isLocal(t) ? ["timestamp without time zone"] : [], ...isLocal(d) ? ["date"] : []],
     hasXmin: kind === "r",
     columns: (columns ?? []).map(({ name, type, nullable, primary, computed, identity, fallback }) => ({
       name: `${name}`,
