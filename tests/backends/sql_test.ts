@@ -272,6 +272,8 @@ describe("sql tables", () => {
     const later = open("later");
     const error = await failsWith("unavailable", () => later.get("a"), 'there is no table "later"');
     assertEquals([error.retryable, error.key, error.store], [false, "a", "sql(later)"]);
+    const both = await Promise.allSettled([later.get("a"), later.set("b", 1)]) as PromiseRejectedResult[];
+    assertEquals(both.map(({ reason: { operation, key } }) => [operation, key]), [["read", "a"], ["write", "b"]]);
     db.exec("CREATE TABLE later (key TEXT PRIMARY KEY, value TEXT)");
     assertEquals(await later.get("a"), undefined);
     db.exec("DROP TABLE later");

@@ -86,6 +86,12 @@ interface Failure {
   readonly rawCode?: unknown;
   readonly message?: unknown;
   readonly errors?: readonly unknown[];
+  readonly meaning?: Meaning;
+}
+
+/** Why a table will not do, for whichever calls wait to hear. */
+export function refusal(...meaning: Meaning): Error {
+  return Object.assign(new Error(meaning[1]), { meaning });
 }
 
 /** The error as the store's own; a mistake of the program comes back as it is. */
@@ -111,6 +117,7 @@ export function isSerializationFailure(error: unknown): boolean {
 }
 
 function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
+  if (failure.meaning) return failure.meaning;
   const { errors } = failure;
   const code = codeOf(failure);
   const message = typeof failure.message === "string" ? failure.message : "";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { StoreError } from "../../core/store_error.ts";
 import { quote } from "./draft.ts";
+import { refusal } from "./failure.ts";
 import type { SqlClient, SqlDialect, SqlValue } from "./sql_client.ts";
 import type { Column, TableShape } from "./table.ts";
 
@@ -83,12 +83,12 @@ const TEXT_KEYS = /^(text|character varying|TEXT|.*CHAR\(?.*|.*CLOB)$/;
 /**
  * The place, if the table fits.
  *
- * @throws {StoreError} `unsupported` if it lacks what was asked for.
+ * @throws {Error} A {@linkcode refusal} if it lacks what was asked for.
  */
-export function toPlace(shape: TableShape, options: PlaceOptions, operation: string, key?: string): Place {
+export function toPlace(shape: TableShape, options: PlaceOptions): Place {
   const { client: { dialect }, keyColumn, valueColumn, rows, where, expiresColumn, versionColumn } = options;
   const refuse = (reason: string): never => {
-    throw new StoreError("unsupported", { store: options.name, operation, key, reason });
+    throw refusal("unsupported", reason);
   };
   const find = (name: string) =>
     shape.columns.find((column) => column.name === name) ?? refuse(`its table has no column ${quote(name)}`);
