@@ -309,6 +309,19 @@ describe("upstashServer(): the vendor's client", { skip }, () => {
     await ended(subscriber);
   });
 
+  test("a subscription that is refused leaves no connection", async () => {
+    await redis.cli("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels");
+    const deaf = upstashServer(redis.url.replace("//", "//deaf:pw@"), { token });
+    const request = () => new Request(`http://h/subscribe/news?_token=${encodeURIComponent(token)}`);
+    for (let left = 3; left > 0; left--) assertEquals((await deaf(request())).status, 400);
+    await deaf.close();
+    let left = 500;
+    while (`${await redis.cli("CLIENT", "LIST")}`.includes("user=deaf") && left-- > 0) {
+      await new Promise((next) => setTimeout(next, 10));
+    }
+    assert(left > 0, "a connection is open");
+  });
+
   test("psubscribe() hears what is published under a pattern", async () => {
     const subscriber: Subscriber = client.psubscribe("news*");
     await confirmed(subscriber, "psubscribe");

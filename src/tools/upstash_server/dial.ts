@@ -70,10 +70,15 @@ export function dial(url: string): RedisConnection {
       await client.connect();
       const end = () => client.isOpen && client.destroy();
       signal.addEventListener("abort", end, { once: true });
-      for (const [index, name] of names.entries()) {
-        if (kind === "subscribe") await client.subscribe(name, (text, from) => push(["message", from, text]), true);
-        else await client.pSubscribe(name, (text, from) => push(["pmessage", name, from, text]), true);
-        push([kind, name, index + 1]);
+      try {
+        for (const [index, name] of names.entries()) {
+          if (kind === "subscribe") await client.subscribe(name, (text, from) => push(["message", from, text]), true);
+          else await client.pSubscribe(name, (text, from) => push(["pmessage", name, from, text]), true);
+          push([kind, name, index + 1]);
+        }
+      } catch (error) {
+        end();
+        throw error;
       }
       if (signal.aborted) end();
     },
