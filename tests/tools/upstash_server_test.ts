@@ -322,6 +322,21 @@ describe("upstashServer(): the vendor's client", { skip }, () => {
     assert(left > 0, "a connection is open");
   });
 
+  test("a subscription ends with its Redis, instead of being silent for ever", async () => {
+    const other = await startRedisServer();
+    const handler = upstashServer(other.url, { token });
+    try {
+      const { body } = await handler(new Request(`http://h/subscribe/news?_token=${encodeURIComponent(token)}`));
+      const reader = body!.getReader();
+      await reader.read();
+      await other.kill();
+      assertEquals((await reader.read()).done, true);
+    } finally {
+      await handler.close();
+      await other.stop();
+    }
+  });
+
   test("psubscribe() hears what is published under a pattern", async () => {
     const subscriber: Subscriber = client.psubscribe("news*");
     await confirmed(subscriber, "psubscribe");

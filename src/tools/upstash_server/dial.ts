@@ -64,9 +64,9 @@ export function dial(url: string): RedisConnection {
       const { send } = await connected();
       return withIntegers(await send(command));
     },
-    async listen(kind, names, push, signal) {
+    async listen(kind, names, push, signal, lost) {
       const client = (await connected()).client.duplicate();
-      client.on("error", () => {});
+      client.on("error", () => lost?.());
       await client.connect();
       const end = () => client.isOpen && client.destroy();
       signal.addEventListener("abort", end, { once: true });
