@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Redis } from "@upstash/redis";
 import { type UpstashServer, upstashServer } from "../../src/tools/upstash_server.ts";
+import { dial } from "../../src/tools/upstash_server/dial.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { serve, type Served } from "../support/serve.ts";
 
@@ -194,6 +195,13 @@ describe("upstashServer(): the protocol", { skip }, () => {
     assertEquals(new Set(answers.map(({ headers }) => headers.get("upstash-sync-token"))).size, 2);
     assertEquals(await answers[0]!.json(), { error: "ERR Redis cannot be reached" });
     await broken.close();
+  });
+
+  test("a connection that does not come about is no reason not to close", async () => {
+    const connection = dial("redis://127.0.0.1:1");
+    const failed = assertRejects(() => connection.send(["PING"]));
+    await connection.close!();
+    await failed;
   });
 
   test("options are checked", () => {

@@ -83,7 +83,7 @@ export function dial(url: string): RedisConnection {
       if (signal.aborted) end();
     },
     async close() {
-      const { client } = await opening ?? {};
+      const { client } = await opening?.catch(() => undefined) ?? {};
       if (client?.isOpen) client.destroy();
     },
   };
