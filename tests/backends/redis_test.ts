@@ -781,7 +781,7 @@ describe("redis addresses", { skip }, () => {
     ];
     for (const option of options) assertThrows(() => redis("redis://h", option as RedisOptions), TypeError);
     for (const timeout of [0, -1, NaN, Infinity]) assertThrows(() => redis("redis://h", { timeout }), RangeError);
-    for (const query of ["timeout=x", "revision=yes", "prefix=a", "other=1"]) {
+    for (const query of ["timeout=x", "revision=yes", "prefix=a", "other=1", "hash=a&hash=b"]) {
       assertThrows(() => redisFromUrl(new URL(`redis://h?${query}`)), TypeError);
     }
     assertThrows(() => redis({ send: () => Promise.resolve("") }, { password: "a" }), TypeError);
