@@ -151,10 +151,16 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
   const { create = false, revision = false, timeout = 30_000, ownsClient = false, now = Date.now } = options;
   const { expiresColumn = create ? "expires_at" : undefined, expiresUnit = "milliseconds" } = options;
   const { versionColumn = create && client.dialect === "sqlite" ? "version" : undefined } = options;
-  const names = { table, keyColumn, valueColumn, schema, expiresColumn, versionColumn };
-  for (const [what, name] of Object.entries(names)) if (name !== undefined) checkName(what, name, client.dialect);
+  const names = {
+    keyColumn,
+    valueColumn,
+    schema,
+    expiresColumn,
+    versionColumn,
+    revision: revision ? revisionTableOf(table) : undefined,
+  };
   checkName("table", table, client.dialect);
-  if (revision) checkName("revision", revisionTableOf(table), client.dialect);
+  for (const [what, name] of Object.entries(names)) if (name !== undefined) checkName(what, name, client.dialect);
   const columns = [keyColumn, ...rows ? [] : [valueColumn], expiresColumn, versionColumn, ...Object.keys(where)]
     .filter((name) => name !== undefined);
   if (new Set(columns).size < columns.length) throw new TypeError("Cannot make sql: a column is named twice");

@@ -22,7 +22,7 @@ const NO_TABLE: Meaning = ["unavailable", "there is no such table", false];
 const NO_COLUMN: Meaning = ["unsupported", "its table has other columns"];
 const CONSTRAINT: Meaning = ["conflict", "a constraint of the table forbids it", false];
 /** What the statement means that fails where a row outside of the filter has the key. */
-const OUTSIDE: Meaning = ["conflict", "a row outside of the filter has this key", false];
+export const OUTSIDE: Meaning = ["conflict", "a row outside of the filter has this key", false];
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest beginning counts.
 const SQLSTATES: Readonly<Record<string, Meaning>> = {

@@ -20,7 +20,7 @@ import { StoreError } from "../../core/store_error.ts";
 import { bounded } from "./bounded.ts";
 import { createRevisionTable, createTable } from "./create_table.ts";
 import { FOREVER } from "./expressions.ts";
-import { isOtherTable, isSerializationFailure, refusal, toFailure } from "./failure.ts";
+import { isOtherTable, isSerializationFailure, OUTSIDE, refusal, toFailure } from "./failure.ts";
 import { type PlaceOptions, revisionTableOf, toPlace } from "./place.ts";
 import type { SqlResult } from "./sql_client.ts";
 import { type Batch, EXPIRES, Statements, VERSION } from "./statements.ts";
@@ -97,8 +97,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       if (statements.place.isGuarded && (condition === undefined || condition === "absent")) {
         // Nothing else keeps a write without a condition from happening, whatever has become of that row.
         const isTaken = !condition || (await this.#run([statements.isTaken(key)])).rows.length > 0;
-        const reason = "a row outside of the filter has this key";
-        if (isTaken) throw this.#error("conflict", "write", key, reason);
+        if (isTaken) throw refusal(...OUTSIDE);
       }
       return false;
     });
