@@ -194,7 +194,7 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
     ownsClient,
     now,
   };
-  if (rows) return new SqlBackend({ ...settings, values: rowValues(name, client.dialect) });
+  if (rows) return new SqlBackend({ ...settings, values: rowValues(client.dialect) });
   return new ByteSqlBackend({ ...settings, values: columnValues });
 }
 

@@ -69,7 +69,7 @@ async function create(client: SqlClient, text: string): Promise<void> {
     await client.run({ text, values: [], hasRows: false });
   } catch (error) {
     // In Postgres two that make the same table at once may meet, in spite of IF NOT EXISTS.
-    if (!ALREADY_THERE.includes(codeOf(error ?? {}))) throw error;
+    if (!ALREADY_THERE.includes(codeOf(error))) throw error;
   }
 }
 

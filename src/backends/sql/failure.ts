@@ -97,7 +97,7 @@ export function refusal(...meaning: Meaning): Error {
 /** The error as the store's own; a mistake of the program comes back as it is. */
 export function toFailure(error: unknown, context: FailureContext): unknown {
   if (error instanceof StoreError) return error;
-  const meaning = meaningOf((error ?? {}) as Failure, error);
+  const meaning = meaningOf(error);
   if (!meaning) return error;
   const [code, reason, retryable] = meaning;
   return new StoreError(code, { ...context, reason, retryable, cause: error });
@@ -105,21 +105,20 @@ export function toFailure(error: unknown, context: FailureContext): unknown {
 
 /** Whether another call may do better with another look at the table. */
 export function isOtherTable(error: unknown): boolean {
-  if (error instanceof StoreError) return error.code === "unsupported";
-  const meaning = meaningOf((error ?? {}) as Failure, error);
-  return meaning === NO_TABLE || meaning === NO_COLUMN || codeOf((error ?? {}) as Failure) === "42P10";
+  const meaning = meaningOf(error);
+  return meaning === NO_TABLE || meaning?.[0] === "unsupported";
 }
 
 /** Whether the database took everything back, so that the same statement may be sent again. */
 export function isSerializationFailure(error: unknown): boolean {
-  const code = codeOf((error ?? {}) as Failure);
-  return code === "40001" || code === "40P01";
+  return /^40(001|P01)$/.test(`${codeOf(error)}`);
 }
 
-function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
+function meaningOf(error: unknown): Meaning | undefined {
+  const failure = (error ?? {}) as Failure;
   if (failure.meaning) return failure.meaning;
   const { errors } = failure;
-  const code = codeOf(failure);
+  const code = codeOf(error);
   const message = typeof failure.message === "string" ? failure.message : "";
   const result = sqliteCode(failure, message);
   if (result !== undefined) return sqliteMeaning(result, message);
@@ -134,7 +133,7 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
     if (/^ERR_POSTGRES_CONNECTION/.test(code)) return DOWN;
   }
   // Several addresses of one host were tried.
-  if (errors?.length) return meaningOf(errors[0] as Failure, errors[0]);
+  if (errors?.length) return meaningOf(errors[0]);
   if (
     /closed database|database is not open|after calling end|is closed|was closed and is not queryable/i.test(message)
   ) {
@@ -151,7 +150,8 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
 }
 
 /** The code of an error: that of the server, which Bun's own client has in another place. */
-export function codeOf({ code, errno }: Failure): unknown {
+export function codeOf(error: unknown): unknown {
+  const { code, errno } = (error ?? {}) as Failure;
   return code === "ERR_POSTGRES_SERVER_ERROR" ? errno : code;
 }
 

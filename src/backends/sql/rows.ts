@@ -184,7 +184,8 @@ function toText(raw: Uint8Array, type: ColumnType): string {
   // As the server would say it; SQLite would cut the text off there.
   if (text === undefined || text.includes("\0")) throw Object.assign(new Error("it is not text"), { code: "22021" });
   if (type === "loose" && NUMBER.test(text) && `${Number(text)}` !== text) {
-    throw Object.assign(new Error("the number that it looks like is written otherwise"), { code: "22000" });
+    // Read again, it would be written otherwise.
+    throw Object.assign(new Error("it looks like a number"), { code: "22000" });
   }
   return text;
 }

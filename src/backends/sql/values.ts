@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StoreError } from "../../core/store_error.ts";
+import { refusal } from "./failure.ts";
 import { toBytesFromHex } from "./hex.ts";
 import { nameable, type Rows, type SqlRow } from "./rows.ts";
 import type { SqlDialect } from "./sql_client.ts";
@@ -36,7 +36,7 @@ export const columnValues: Values<Uint8Array> = {
 };
 
 /** Rows as they are. */
-export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> => ({
+export const rowValues = (dialect: SqlDialect): Values<SqlRow> => ({
   toRaw: (row) => {
     const raw: SqlRow = {};
     for (const [name, value] of Object.entries(row)) {
@@ -48,7 +48,7 @@ export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> =>
   toRows: (entries, to, maxValues) => {
     const byColumns = new Map<string, { columns: readonly string[]; rows: SqlRow[] }>();
     for (const [key, raw] of entries) {
-      const row = toRow(key, raw, to, store);
+      const row = toRow(key, raw, to);
       const columns = Object.keys(row).sort();
       const name = JSON.stringify(columns);
       const group = byColumns.get(name) ?? { columns, rows: [] };
@@ -70,7 +70,7 @@ function grouped<T>(items: readonly T[], { isPostgres, place }: Statements, widt
   return groups;
 }
 
-function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow {
+function toRow(key: string, raw: SqlRow, to: Statements): SqlRow {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     throw new TypeError("Cannot write: a row is an object");
   }
@@ -85,8 +85,7 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
     if (!names.includes(name)) {
-      const reason = `its table has no column ${JSON.stringify(name)} for values`;
-      throw new StoreError("unsupported", { store, operation: "write", key, reason });
+      throw refusal("unsupported", `its table has no column ${JSON.stringify(name)} for values`);
     }
     if (fixed.has(name) && `${fixed.get(name)}` !== `${value}`) {
       throw new TypeError(
