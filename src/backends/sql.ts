@@ -89,7 +89,7 @@ export interface SqlOptions {
 export interface SqlRowOptions extends Omit<SqlOptions, "rows" | "valueColumn" | "valueType" | "create"> {
   /**
    * Whether the whole row is the value. A write replaces it: a column that the value does not name gets what a new row has
-   * there, but for those that number the rows.
+   * there, but for those that number the rows. Whole numbers beyond 2^53 come as text.
    */
   readonly rows: true;
 }

@@ -363,6 +363,22 @@ describe("sql rows", () => {
     assertEquals(await store.add("ada", { born: 2 }), false);
   });
 
+  test("keep whole numbers that JavaScript has none for, as text", async () => {
+    const db = people();
+    const store = open(db);
+    const numbers = ["9007199254740993", "-9223372036854775808", "9223372036854775807"];
+    for (const born of numbers) {
+      db.exec(`UPDATE people SET born = ${born}, note = '${born}'`);
+      for (const row of [await store.get("ada"), (await store.getMany(["ada"])).get("ada")]) {
+        assertEquals([row?.["born"], row?.["note"], row?.["id"]], [born, born, 7]);
+      }
+      await store.update("ada", (row) => ({ ...row, note: "changed" }));
+      assertEquals(query(db, "SELECT typeof(born) AS type, CAST(born AS TEXT) AS born FROM people"), [
+        { type: "integer", born },
+      ]);
+    }
+  });
+
   test("get a column that was added meanwhile, with the next call at the latest", async () => {
     const db = people();
     const store = open(db);
@@ -675,6 +691,15 @@ describe("sql elsewhere", () => {
       await failsWith("conflict", () => rows.set("new", { value: "text" }));
       await failsWith("conflict", () => rows.setMany([["one", { version: 1, value: Uint8Array.of(1) }], ["two", {}]]));
       assertEquals(await rows.has("one"), false);
+      await store.clear();
+      const make = "CREATE TABLE numbered (key TEXT PRIMARY KEY, id BIGINT, n INT)";
+      const fill = "INSERT INTO numbered VALUES ('a', 9007199254740993, 0)";
+      for (const statement of [make, fill]) {
+        await toSqlClient(client).run({ text: statement, values: [], hasRows: false });
+      }
+      const numbered = new Store<SqlRow>(sql(client, { table: "numbered", rows: true }));
+      await numbered.update("a", (row) => ({ ...row, n: 1 }));
+      assertEquals(await numbered.get("a"), { key: "a", id: "9007199254740993", n: 1 });
       const missing = new Store(sql(client, { table: "nowhere" }));
       await failsWith("unavailable", () => missing.get("a"), "no table");
     });
