@@ -860,6 +860,19 @@ describe("redis over a client of one's own", { skip }, () => {
   }
 });
 
+test("a client that throws, instead of answering that it failed, is no reason to wait or to end the process", async () => {
+  const client: RedisClientLike = {
+    send: () => {
+      throw new Error("not today");
+    },
+  };
+  const store = new Store(redis(client, { timeout: 60_000 }));
+  const error = await rejectsWith(() => store.set("a", 1), "unavailable");
+  assertEquals((error.cause as Error).message, "not today");
+  await rejectsWith(() => store.get("a"), "unavailable");
+  await store.close();
+});
+
 test("close() waits for calls, and of two stores on one backend each is closed", { skip }, async () => {
   for (const place of [{ prefix: newPrefix() }, { hash: newPrefix() }]) {
     const backend = redis(server.url, place);

@@ -33,8 +33,15 @@ export type RedisClientLike = NodeRedisLike | IoredisLike | BunRedisLike;
 
 /** The client as a connection that is there already, or `undefined` if it is none. */
 export function givenClient(client: RedisClientLike): Connect | undefined {
-  const run = sender(client);
-  return run && (() => Promise.resolve({ run, close: () => {} }));
+  const send = sender(client);
+  const run = (command: Command) => {
+    try {
+      return send!(command);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  return send && (() => Promise.resolve({ run, close: () => {} }));
 }
 
 function sender(client: Partial<NodeRedisLike & IoredisLike & BunRedisLike>) {
