@@ -6,6 +6,7 @@
 
 import { type Draft, quote } from "./draft.ts";
 import { arrayLiteral, type Expressions } from "./expressions.ts";
+import { refusal } from "./failure.ts";
 import type { ColumnType, Place } from "./place.ts";
 import type { Column } from "./table.ts";
 import type { SqlValue } from "./sql_client.ts";
@@ -40,8 +41,7 @@ export function toRows(to: Expressions, draft: Draft, rows: Rows, expiresAt: num
 
 /** What writing over a row sets. */
 export function conflictClause({ place }: Expressions, rows: Rows): string {
-  const given = "entries" in rows ? [place.value!.name] : rows.columns;
-  const names = "entries" in rows ? given : settable(place.columns, given).map(({ name }) => name);
+  const names = "entries" in rows ? [place.value!.name] : settable(place.columns, rows.columns).map(({ name }) => name);
   const filters = place.filters.map(({ name }) => name);
   const set = names.filter((name) => name !== place.key && !filters.includes(name));
   const all = [...new Set([...set, ...ownColumns(place)])];
@@ -184,8 +184,8 @@ function toText(raw: Uint8Array, type: ColumnType): string {
   // As the server would say it; SQLite would cut the text off there.
   if (text === undefined || text.includes("\0")) throw Object.assign(new Error("it is not text"), { code: "22021" });
   if (type === "loose" && NUMBER.test(text) && `${Number(text)}` !== text) {
-    // Read again, it would be written otherwise.
-    throw Object.assign(new Error("it looks like a number"), { code: "22000" });
+    // Read again, the number would be written otherwise.
+    throw refusal("unsupported", "its column makes a number of it");
   }
   return text;
 }

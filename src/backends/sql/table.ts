@@ -36,7 +36,10 @@ export interface TableShape {
 
 interface Row {
   readonly kind: string | null;
-  readonly columns: readonly { readonly [Name in keyof Column]: string | number | boolean }[] | null;
+  // SQLite has no yes and no but 1 and 0.
+  readonly columns:
+    | readonly { readonly [Name in keyof Column]: Column[Name] extends string ? string : unknown }[]
+    | null;
   readonly uniques: readonly (readonly (string | null)[])[] | null;
 }
 
@@ -91,14 +94,12 @@ export async function lookAtTable(
   return {
     localTypes: [...isLocal(t) ? ["timestamp without time zone"] : [], ...isLocal(d) ? ["date"] : []],
     hasXmin: kind === "r",
-    columns: (columns ?? []).map(({ name, type, nullable, primary, computed, identity, fallback }) => ({
-      name: `${name}`,
-      type: `${type}`,
+    columns: (columns ?? []).map(({ nullable, primary, computed, identity, ...texts }) => ({
+      ...texts,
       nullable: Boolean(nullable),
       primary: Boolean(primary),
       computed: Boolean(computed),
       identity: Boolean(identity),
-      fallback: `${fallback}`,
     })),
     uniques: kind !== "r" && kind !== "p" && kind !== "table"
       ? undefined

@@ -102,7 +102,8 @@ function toRow(key: string, raw: SqlRow, to: Statements): SqlRow {
 }
 
 function isBindable(value: unknown): boolean {
-  return value === null || value instanceof Uint8Array || typeof value === "string" || typeof value === "bigint" ||
+  return value === null || value instanceof Uint8Array || typeof value === "string" ||
+    typeof value === "bigint" && value === BigInt.asIntN(64, value) ||
     typeof value === "number" && !Number.isNaN(value);
 }
 
