@@ -199,9 +199,9 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
 }
 
 /**
- * The backend that a URL names: `postgres://user@host/database?table=settings&create=true`; the parameters are those options
- * that are text, numbers or yes and no, and `sslmode`, `application_name` and `max` for the package `postgres`, which has to
- * be installed.
+ * The backend that a URL names: `postgres://user@host/database?table=settings&create=true`; the parameters are the options
+ * but for `rows`, `where`, `ownsClient` and `now`, and `sslmode`, `application_name` and `max` for the package `postgres`,
+ * which has to be installed.
  *
  * @throws {TypeError} If a parameter is unknown or none.
  */
