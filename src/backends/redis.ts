@@ -97,6 +97,7 @@ export function redisFromUrl(url: URL): ByteBackend {
   const options: Record<string, unknown> = {};
   for (const [name, value] of url.searchParams) {
     if (ADDRESS_PARAMETERS.includes(name)) continue;
+    if (name in options) throw new TypeError(`Cannot make redis from its URL: ${name} is there twice`);
     if (name === "hash") options[name] = value;
     else if (name === "timeout" && /^\d+$/.test(value)) options[name] = Number(value);
     else if (name === "revision" && /^(true|false)$/.test(value)) options[name] = value === "true";

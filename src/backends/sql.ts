@@ -18,7 +18,7 @@ import type { Clock } from "../core/clock.ts";
 import { encoded } from "../core/encoded.ts";
 import { checkOptions } from "../core/options.ts";
 import { checkName } from "./sql/names.ts";
-import type { SqlValueType } from "./sql/place.ts";
+import { revisionTableOf, type SqlValueType } from "./sql/place.ts";
 import { fromPostgresUrl } from "./sql/postgres_url.ts";
 import type { SqlRow } from "./sql/rows.ts";
 import { SqlBackend } from "./sql/sql_backend.ts";
@@ -42,7 +42,10 @@ export interface SqlOptions {
   readonly table: string;
   /** Name of the schema, in SQLite of the attached database. @default {where the database looks first} */
   readonly schema?: string | undefined;
-  /** Name of the column with the keys; it holds text, and with columns of `where` it is unique. @default {"key"} */
+  /**
+   * Name of the column with the keys; it holds text, and with columns of `where` it is unique,
+   * byte for byte. @default {"key"}
+   */
   readonly keyColumn?: string | undefined;
   /** Name of the column with the values. @default {"value"} */
   readonly valueColumn?: string | undefined;
@@ -86,7 +89,7 @@ export interface SqlOptions {
 export interface SqlRowOptions extends Omit<SqlOptions, "rows" | "valueColumn" | "valueType" | "create"> {
   /**
    * Whether the whole row is the value. A write replaces it: a column that the value does not name gets what a new row has
-   * there, but for those that number the rows.
+   * there, but for those that number the rows. Whole numbers beyond 2^53 come as text.
    */
   readonly rows: true;
 }
@@ -148,9 +151,16 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
   const { create = false, revision = false, timeout = 30_000, ownsClient = false, now = Date.now } = options;
   const { expiresColumn = create ? "expires_at" : undefined, expiresUnit = "milliseconds" } = options;
   const { versionColumn = create && client.dialect === "sqlite" ? "version" : undefined } = options;
-  const names = { table, keyColumn, valueColumn, schema, expiresColumn, versionColumn };
-  for (const [what, name] of Object.entries(names)) if (name !== undefined) checkName(what, name, client.dialect);
+  const names = {
+    keyColumn,
+    valueColumn,
+    schema,
+    expiresColumn,
+    versionColumn,
+    revision: revision ? revisionTableOf(table) : undefined,
+  };
   checkName("table", table, client.dialect);
+  for (const [what, name] of Object.entries(names)) if (name !== undefined) checkName(what, name, client.dialect);
   const columns = [keyColumn, ...rows ? [] : [valueColumn], expiresColumn, versionColumn, ...Object.keys(where)]
     .filter((name) => name !== undefined);
   if (new Set(columns).size < columns.length) throw new TypeError("Cannot make sql: a column is named twice");
@@ -184,14 +194,14 @@ export function sql(source: SqlSource, given: SqlOptions | SqlRowOptions): Backe
     ownsClient,
     now,
   };
-  if (rows) return new SqlBackend({ ...settings, values: rowValues(name, client.dialect) });
+  if (rows) return new SqlBackend({ ...settings, values: rowValues(client.dialect) });
   return new ByteSqlBackend({ ...settings, values: columnValues });
 }
 
 /**
- * The backend that a URL names: `postgres://user@host/database?table=settings&create=true`; the parameters are those options
- * that are text, numbers or yes and no, and `sslmode`, `application_name` and `max` for the package `postgres`, which has to
- * be installed.
+ * The backend that a URL names: `postgres://user@host/database?table=settings&create=true`; the parameters are the options
+ * but for `rows`, `where`, `ownsClient` and `now`, and `sslmode`, `application_name` and `max` for the package `postgres`,
+ * which has to be installed.
  *
  * @throws {TypeError} If a parameter is unknown or none.
  */

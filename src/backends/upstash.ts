@@ -96,7 +96,12 @@ export function upstashFromUrl(url: URL): ByteBackend {
   if (url.hash) throw refuse("a fragment has no place in it");
   const { host, pathname, password } = url;
   const scheme = url.protocol === "upstash+http:" ? "http" : "https";
-  const token = password ? decodeURIComponent(password) : undefined;
+  let token: string | undefined;
+  try {
+    if (password) token = decodeURIComponent(password);
+  } catch {
+    throw refuse("its token is not well escaped");
+  }
   const environment = (globalThis as { process?: { env?: UpstashEnvironment } }).process?.env;
   return upstash({
     UPSTASH_REDIS_REST_URL: host ? `${scheme}://${host}${pathname}` : environment?.UPSTASH_REDIS_REST_URL,

@@ -240,6 +240,15 @@ describe("redis prefixes", { skip }, () => {
     await server.cli("DEL", "list", ...foreign);
   });
 
+  test("half a character starts keys of the store alone", async () => {
+    const store = open<number>({ prefix: "half:" });
+    await store.setMany([["\u{1f600}x", 1], ["y", 2]]);
+    await server.cli("SET", "haha:\u{1f601}x", "1");
+    assertEquals(await Array.fromAsync(store.keys({ prefix: "\ud83d" })), ["\u{1f600}x"]);
+    assertEquals(await Array.fromAsync(store.keys({ prefix: "\ud83dx" })), []);
+    await server.cli("DEL", "haha:\u{1f601}x");
+  });
+
   test("without one the whole database is the store, and no other database", async () => {
     await server.cli("SET", "elsewhere", "1");
     const store = open<number>({}, `${server.url}/7`);
@@ -504,6 +513,48 @@ describe("redis commands", { skip }, () => {
     }
   });
 
+  test("a write on a condition whose lifetime the server's clock has passed has happened, and is not tried for ever", async () => {
+    const now = () => Date.now() - 60_000;
+    for (const place of [{ prefix: newPrefix() }, { prefix: newPrefix(), revision: true }, { hash: newPrefix() }]) {
+      const store = open<number>({ ...place, now });
+      const { signal } = new AbortController();
+      assertEquals(await store.add("new", 1, { ttl: 1000 }), true);
+      let tries = 0;
+      await store.update("key", () => ++tries < 5 ? tries : Promise.reject(new Error("again and again")), {
+        ttl: 1000,
+      });
+      await store.set("old", 1);
+      const { version } = (await store.entry("old"))!;
+      assertEquals(await store.replace("old", 2, { version: version!, ttl: 1000, signal }), true);
+    }
+  });
+
+  test("an empty version is none that an absent entry has", async () => {
+    for (const place of [{ prefix: newPrefix() }, { hash: newPrefix() }]) {
+      const store = open<number>(place);
+      assertEquals([await store.replace("key", 1, { version: "" }), await store.has("key")], [false, false]);
+    }
+  });
+
+  test("calls that are not awaited take effect in their order on a server that knows no script yet", async () => {
+    await open<number>({ hash: newPrefix() }).set("key", 1, { ttl: 60_000 });
+    const other = await startRedisServer();
+    try {
+      const store = open<number>({ hash: "h" }, other.url);
+      for (let round = 0; round < 2; round++) {
+        await Promise.all([store.set("key", 1, { ttl: 60_000 }), store.set("key", 2)]);
+        assertEquals(await store.get("key"), 2);
+        await other.kill();
+        await other.start();
+        for (let left = 500; left > 0 && await store.get("key").catch(() => true); left--) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      }
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("scripts that the server forgot are sent again", async () => {
     const store = open<number>({ prefix: newPrefix() });
     for (let round = 1; round <= 3; round++) {
@@ -730,7 +781,7 @@ describe("redis addresses", { skip }, () => {
     ];
     for (const option of options) assertThrows(() => redis("redis://h", option as RedisOptions), TypeError);
     for (const timeout of [0, -1, NaN, Infinity]) assertThrows(() => redis("redis://h", { timeout }), RangeError);
-    for (const query of ["timeout=x", "revision=yes", "prefix=a", "other=1"]) {
+    for (const query of ["timeout=x", "revision=yes", "prefix=a", "other=1", "hash=a&hash=b"]) {
       assertThrows(() => redisFromUrl(new URL(`redis://h?${query}`)), TypeError);
     }
     assertThrows(() => redis({ send: () => Promise.resolve("") }, { password: "a" }), TypeError);
@@ -800,10 +851,35 @@ describe("redis over a client of one's own", { skip }, () => {
       }
       await server.cli("RPUSH", "alist", "1");
       await rejectsWith(() => new Store(redis(client)).get("alist"), "corrupt");
+      const keys = Array.from({ length: 200_000 }, (_, index) => `many${index}`);
+      assertEquals((await new Store(redis(client)).getMany(keys)).size, 0);
       await server.cli("DEL", "alist");
       end();
       await rejectsWith(() => new Store(redis(client, { timeout: 2000 })).get("a"), "unavailable");
     });
+  }
+});
+
+test("a client that throws, instead of answering that it failed, is no reason to wait or to end the process", async () => {
+  const client: RedisClientLike = {
+    send: () => {
+      throw new Error("not today");
+    },
+  };
+  const store = new Store(redis(client, { timeout: 60_000 }));
+  const error = await rejectsWith(() => store.set("a", 1), "unavailable");
+  assertEquals((error.cause as Error).message, "not today");
+  await rejectsWith(() => store.get("a"), "unavailable");
+  await store.close();
+});
+
+test("close() waits for calls, and of two stores on one backend each is closed", { skip }, async () => {
+  for (const place of [{ prefix: newPrefix() }, { hash: newPrefix() }]) {
+    const backend = redis(server.url, place);
+    const [one, two] = [new Store<number>(backend), new Store<number>(backend)];
+    const calls = [one.get("a"), one.get("b"), one.set("c", 1, { ttl: 60_000 })];
+    await Promise.all([one.close(), two.close()]);
+    assertEquals(await Promise.all(calls), [undefined, undefined, one]);
   }
 });
 

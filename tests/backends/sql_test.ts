@@ -131,6 +131,7 @@ describe("sql names and values", () => {
     assertThrows(() => sql(null as unknown as SqlClient, { table: "t" }), TypeError, "its client is none of");
     const own = { dialect: "postgres", run: () => ({ rows: [], changes: 0 }) } as const;
     assertThrows(() => sql(own, { table: "t".repeat(64) }), TypeError, "63 bytes");
+    assertThrows(() => sql(own, { table: "t".repeat(63), revision: true }), TypeError, "63 bytes");
   });
 });
 
@@ -168,6 +169,28 @@ describe("sql columns", () => {
     db.exec("UPDATE texts SET other = 6");
     await plain.set("object", "again");
     assertEquals(query(db, "SELECT * FROM texts WHERE key = 'object'"), [{ key: "object", value: "again", other: 6 }]);
+  });
+
+  test("a column in which SQLite makes numbers of texts keeps all their digits, or refuses them", async () => {
+    const numbers = [Math.PI, 0.1 + 0.2, 2 ** 60, 2 ** 63, 1e21, -5e-324, 7, -1.5, 0];
+    for (const type of ["JSON", "NUMERIC", "REAL", "INTEGER"]) {
+      const db = database(`CREATE TABLE t (key TEXT PRIMARY KEY, value ${type})`);
+      const store = new Store<unknown>(sql(db, { table: "t", valueType: "text" }));
+      for (const value of [...numbers, "7", "007", [1.5]]) {
+        await store.set("key", value);
+        assertEquals(await store.get("key"), value, type);
+        assertEquals((await store.getMany(["key"])).get("key"), value, type);
+      }
+      const plain = new Store<string>(sql(db, { table: "t", valueType: "text" }), { codec: text() });
+      for (const value of ["", "7", "1.5", "x", "1e", "- 1", "0x10", "1 2"]) {
+        await plain.set("key", value);
+        assertEquals(await plain.get("key"), value, type);
+      }
+      for (const value of ["007", " 7", "7\n", "+7", "7.", ".5", "1.0", "1e5", "1E+21", "-0", "0.10", "1e999"]) {
+        await failsWith("unsupported", () => plain.set("key", value), "makes a number of it");
+      }
+      assertEquals(await plain.get("key"), "1 2");
+    }
   });
 
   test("an empty value is a hit, one that is NULL is absent for every call", async () => {
@@ -232,12 +255,14 @@ describe("sql tables", () => {
       "CREATE TABLE fine (key TEXT PRIMARY KEY, value TEXT, until BLOB)",
       "CREATE TABLE partial (key TEXT, value TEXT)",
       "CREATE UNIQUE INDEX some ON partial (key) WHERE value IS NOT NULL",
+      "CREATE TABLE folding (key TEXT COLLATE NOCASE PRIMARY KEY, value TEXT)",
     );
     const open = (table: string, options: Partial<SqlOptions> = {}) =>
       new Store<unknown>(sql(db, { table, ...options }));
     await failsWith("unsupported", () => open("numbers").get("1"), "does not hold text");
     await failsWith("unsupported", () => open("free").set("a", 1), "no unique index");
     await failsWith("unsupported", () => open("partial").set("a", 1), "no unique index");
+    await failsWith("unsupported", () => open("folding").set("a", 1), "no unique index");
     await failsWith("unsupported", () => open("fine", { valueColumn: "nope" }).get("a"), 'no column "nope"');
     await failsWith("unsupported", () => open("fine", { where: { nope: 1 } }).get("a"), 'no column "nope"');
     await failsWith("unsupported", () => open("fine", { expiresColumn: "until" }).get("a"), "no moments");
@@ -247,6 +272,8 @@ describe("sql tables", () => {
     const later = open("later");
     const error = await failsWith("unavailable", () => later.get("a"), 'there is no table "later"');
     assertEquals([error.retryable, error.key, error.store], [false, "a", "sql(later)"]);
+    const both = await Promise.allSettled([later.get("a"), later.set("b", 1)]) as PromiseRejectedResult[];
+    assertEquals(both.map(({ reason: { operation, key } }) => [operation, key]), [["read", "a"], ["write", "b"]]);
     db.exec("CREATE TABLE later (key TEXT PRIMARY KEY, value TEXT)");
     assertEquals(await later.get("a"), undefined);
     db.exec("DROP TABLE later");
@@ -336,6 +363,31 @@ describe("sql rows", () => {
     assertEquals(await store.add("ada", { born: 2 }), false);
   });
 
+  test("keep whole numbers that JavaScript has none for, as text", async () => {
+    const db = people();
+    const store = open(db);
+    const numbers = ["9007199254740993", "-9223372036854775808", "9223372036854775807"];
+    for (const born of numbers) {
+      db.exec(`UPDATE people SET born = ${born}, note = '${born}'`);
+      for (const row of [await store.get("ada"), (await store.getMany(["ada"])).get("ada")]) {
+        assertEquals([row?.["born"], row?.["note"], row?.["id"]], [born, born, 7]);
+      }
+      await store.update("ada", (row) => ({ ...row, note: "changed" }));
+      assertEquals(query(db, "SELECT typeof(born) AS type, CAST(born AS TEXT) AS born FROM people"), [
+        { type: "integer", born },
+      ]);
+    }
+  });
+
+  test("get a column that was added meanwhile, with the next call at the latest", async () => {
+    const db = people();
+    const store = open(db);
+    await failsWith("unsupported", () => store.set("ada", { nick: "a" }), 'no column "nick"');
+    db.exec("ALTER TABLE people ADD COLUMN nick TEXT");
+    await store.set("ada", { nick: "a" });
+    assertEquals((await store.get("ada"))?.["nick"], "a");
+  });
+
   test("name no column but their own, and say what the store says", async () => {
     const store = open(people(), { where: { note: "none" } });
     await failsWith("unsupported", () => store.set("ada", { nope: 1 }), 'no column "nope"');
@@ -343,6 +395,8 @@ describe("sql rows", () => {
     await assertRejects(() => store.set("ada", { note: "other" }), TypeError, '"note"');
     await assertRejects(() => store.set("ada", { born: new Date() }), TypeError, "keeps no Date");
     await assertRejects(() => store.set("ada", { born: true }), TypeError, "keeps no boolean");
+    await assertRejects(() => store.set("ada", { born: NaN }), TypeError, "keeps no NaN");
+    await assertRejects(() => store.set("ada", { born: 2n ** 63n }), TypeError, "keeps no bigint");
     await assertRejects(() => store.set("ada", 5 as unknown as SqlRow), TypeError, "a row is an object");
     assertEquals((await store.get("ada"))?.["born"], 1815);
   });
@@ -387,6 +441,13 @@ describe("sql filters", () => {
     assertEquals(query(db, "SELECT * FROM t ORDER BY key"), before);
     await store.setMany([["a", 5], ["y", 6]]);
     assertEquals([await store.get("y"), await store.size], [6, 2]);
+    const inner = toSqlClient(db);
+    const run: SqlClient["run"] = (statement) => {
+      if (statement.text.startsWith("SELECT 1")) db.exec("DELETE FROM t WHERE key = 'x'");
+      return inner.run(statement);
+    };
+    const late = new Store<number>(sql({ ...inner, run }, { table: "t", where: { kind: "flag" } }));
+    await failsWith("conflict", () => late.set("x", 5), "outside");
     const others = new Store<number>(sql(db, { table: "t", where: { kind: null } }));
     assertEquals(await Array.fromAsync(others), [["n", 3]]);
   });
@@ -554,6 +615,18 @@ describe("sql clients", () => {
     const error = await failsWith("timeout", () => store.get("a"), "20 ms");
     assert(error.retryable);
     await failsWith("timeout", () => store.setMany([["a", 1]]));
+    let isHanging = true;
+    const inner = toSqlClient(database("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT)"));
+    const run: SqlClient["run"] = (statement) => isHanging ? new Promise(() => {}) : inner.run(statement);
+    const recovered = new Store<number>(sql({ ...inner, run }, { table: "t", timeout: 20 }));
+    await failsWith("timeout", () => recovered.get("a"));
+    isHanging = false;
+    assertEquals(await recovered.get("a"), undefined);
+    const slowly: SqlClient["run"] = async (statement) => {
+      await new Promise((next) => setTimeout(next, 20));
+      return await inner.run(statement);
+    };
+    assertEquals(await new Store(sql({ ...inner, run: slowly }, { table: "t", timeout: 2 ** 32 })).get("a"), undefined);
     const patient = new Store<number>(sql(hanging, { table: "t", timeout: Infinity }));
     const reason = new Error("enough");
     const controller = new AbortController();
@@ -589,6 +662,16 @@ describe("sql elsewhere", () => {
     await miniflare.dispose();
   });
 
+  test("on d1 a write of many binds no more values than a statement may, its filter among them", async () => {
+    await d1.batch(
+      [d1.prepare("CREATE TABLE g (key TEXT PRIMARY KEY, value BLOB, tenant TEXT, until REAL, v INT)")] as never,
+    );
+    const options = { table: "g", where: { tenant: "a" }, expiresColumn: "until", versionColumn: "v" };
+    const store = new Store<number>(sql(d1, options));
+    await store.setMany(Array.from({ length: 50 }, (_, index) => [`${index}`, index]), { ttl: { hours: 1 } });
+    assertEquals(await store.size, 50);
+  });
+
   for (const name of ["libsql", "d1"]) {
     test(`on ${name} entries, rows, batches, conflicts and revisions are the same`, async () => {
       const client: SqlSource = name === "d1" ? d1 : libsql;
@@ -609,6 +692,19 @@ describe("sql elsewhere", () => {
       await failsWith("conflict", () => rows.set("new", { value: "text" }));
       await failsWith("conflict", () => rows.setMany([["one", { version: 1, value: Uint8Array.of(1) }], ["two", {}]]));
       assertEquals(await rows.has("one"), false);
+      await store.clear();
+      const make = "CREATE TABLE numbered (key TEXT PRIMARY KEY, id BIGINT, n INT)";
+      const fill = "INSERT INTO numbered VALUES ('a', 9007199254740993, 0)";
+      for (const statement of [make, fill]) {
+        await toSqlClient(client).run({ text: statement, values: [], hasRows: false });
+      }
+      const numbered = new Store<SqlRow>(sql(client, { table: "numbered", rows: true }));
+      await numbered.update("a", (row) => ({ ...row, n: 1 }));
+      assertEquals(await numbered.get("a"), { key: "a", id: "9007199254740993", n: 1 });
+      await numbered.set("b", { id: 9007199254740995n, n: 2n });
+      assertEquals(await numbered.get("b"), { key: "b", id: "9007199254740995", n: 2 });
+      const second = new Store<SqlRow>(sql(client, { table: "numbered", rows: true, where: { n: 2n } }));
+      assertEquals(await Array.fromAsync(second.keys()), ["b"]);
       const missing = new Store(sql(client, { table: "nowhere" }));
       await failsWith("unavailable", () => missing.get("a"), "no table");
     });

@@ -335,6 +335,7 @@ describe("upstash()", () => {
       [() => upstashFromUrl(new URL("upstash://secret:secret@host.example")), "users"],
       [() => upstashFromUrl(new URL("upstash://:secret@host.example#secret")), "fragment"],
       [() => upstashFromUrl(new URL("upstash://:secret@host.example?timeout=1&timeout=2")), "twice"],
+      [() => upstashFromUrl(new URL("upstash://:secret%zz@host.example")), "escaped"],
     ];
     for (const [call, message] of wrong) {
       const error = assertThrows(call, TypeError, message);

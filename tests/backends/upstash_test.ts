@@ -97,6 +97,15 @@ describe("two roads to one Redis", { skip }, () => {
     });
   }
 
+  test("close() waits for a call that takes another step", async () => {
+    const store = new Store(upstash(local, { prefix: "closing:" }));
+    const calls = [store.get("a"), store.get("b"), store.set("c", 1, { ttl: 60_000 })];
+    await server.cli("RPUSH", "closing:list", "1");
+    const mixed = store.getMany(["a", "list"]).catch((error) => error.code);
+    await store.close();
+    assertEquals([await Promise.all(calls), await mixed], [[undefined, undefined, store], "corrupt"]);
+  });
+
   test("bytes that are no text come by both roads", async () => {
     const value = Uint8Array.from({ length: 256 }, (_, index) => index);
     const both = [redis(server.url, { prefix: "b:" }), upstash(local, { prefix: "b:" })].map((backend) =>

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Redis } from "@upstash/redis";
 import { type UpstashServer, upstashServer } from "../../src/tools/upstash_server.ts";
+import { dial } from "../../src/tools/upstash_server/dial.ts";
 import { type RedisServer, redisServerIsMissing, startRedisServer } from "../support/redis_server.ts";
 import { serve, type Served } from "../support/serve.ts";
 
@@ -196,6 +197,13 @@ describe("upstashServer(): the protocol", { skip }, () => {
     await broken.close();
   });
 
+  test("a connection that does not come about is no reason not to close", async () => {
+    const connection = dial("redis://127.0.0.1:1");
+    const failed = assertRejects(() => connection.send(["PING"]));
+    await connection.close!();
+    await failed;
+  });
+
   test("options are checked", () => {
     const redis = { send: () => Promise.resolve(null) };
     assertThrows(() => upstashServer(redis, { token: "" }), TypeError, "token");
@@ -307,6 +315,34 @@ describe("upstashServer(): the vendor's client", { skip }, () => {
     for (const message of messages) assertEquals(await client.publish("news 1", message), 1);
     assertEquals(await promise, messages.map((message) => ({ channel: "news 1", message })));
     await ended(subscriber);
+  });
+
+  test("a subscription that is refused leaves no connection", async () => {
+    await redis.cli("ACL", "SETUSER", "deaf", "on", ">pw", "~*", "+@all", "resetchannels");
+    const deaf = upstashServer(redis.url.replace("//", "//deaf:pw@"), { token });
+    const request = () => new Request(`http://h/subscribe/news?_token=${encodeURIComponent(token)}`);
+    for (let left = 3; left > 0; left--) assertEquals((await deaf(request())).status, 400);
+    await deaf.close();
+    let left = 500;
+    while (`${await redis.cli("CLIENT", "LIST")}`.includes("user=deaf") && left-- > 0) {
+      await new Promise((next) => setTimeout(next, 10));
+    }
+    assert(left > 0, "a connection is open");
+  });
+
+  test("a subscription ends with its Redis, instead of being silent for ever", async () => {
+    const other = await startRedisServer();
+    const handler = upstashServer(other.url, { token });
+    try {
+      const { body } = await handler(new Request(`http://h/subscribe/news?_token=${encodeURIComponent(token)}`));
+      const reader = body!.getReader();
+      await reader.read();
+      await other.kill();
+      assertEquals((await reader.read()).done, true);
+    } finally {
+      await handler.close();
+      await other.stop();
+    }
   });
 
   test("psubscribe() hears what is published under a pattern", async () => {

@@ -29,6 +29,7 @@ interface Task {
  */
 export class ClientWire implements RedisWire {
   readonly name: string;
+  scripts = new Set<string>();
   readonly #connect: Connect;
   readonly #timeout: number;
   // In the order of their deadlines, which are all equally far.
@@ -38,6 +39,7 @@ export class ClientWire implements RedisWire {
   #isConnecting = false;
   #giveUp: (() => void) | undefined;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
   #timer: number | undefined;
   #lastReply = 0;
@@ -66,9 +68,17 @@ export class ClientWire implements RedisWire {
     return promise.finally(() => signal.removeEventListener("abort", abort));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#closing ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
     this.#isClosed = true;
-    if (this.#tasks.size > 0) await new Promise<void>((done) => this.#idle = done);
+    while (this.#tasks.size > 0) {
+      await new Promise<void>((done) => this.#idle = done);
+      // Some calls take another step then.
+      await new Promise((next) => setTimeout(next));
+    }
     clearTimeout(this.#timer);
     if (this.#isConnecting) this.#giveUp?.();
     this.#connection?.close();
@@ -166,6 +176,7 @@ export class ClientWire implements RedisWire {
   #lose(connection: Connection | undefined): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
+    this.scripts = new Set();
     connection?.close();
   }
 

@@ -33,13 +33,23 @@ export type RedisClientLike = NodeRedisLike | IoredisLike | BunRedisLike;
 
 /** The client as a connection that is there already, or `undefined` if it is none. */
 export function givenClient(client: RedisClientLike): Connect | undefined {
-  const run = sender(client);
-  return run && (() => Promise.resolve({ run, close: () => {} }));
+  const send = sender(client);
+  const run = (command: Command) => {
+    try {
+      return send!(command);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  return send && (() => Promise.resolve({ run, close: () => {} }));
 }
 
 function sender(client: Partial<NodeRedisLike & IoredisLike & BunRedisLike>) {
   // ioredis has a sendCommand() too, which takes something else.
-  if (typeof client?.call === "function") return ([name = "", ...args]: Command) => client.call!(name, ...args);
+  if (typeof client?.call === "function") {
+    // A call passes only so many arguments; it takes them as a list, too.
+    return ([name = "", ...args]: Command) => client.call!(name, ...(args.length > 9999 ? [args as never] : args));
+  }
   if (typeof client?.sendCommand === "function") return (command: Command) => client.sendCommand!([...command]);
   if (typeof client?.send === "function") return ([name = "", ...args]: Command) => client.send!(name, args);
   return undefined;

@@ -110,20 +110,20 @@ const BODIES = {
   read: "local v,t,id=get(N[1]) if v then return {v,t,id} end",
   /** The entry of the first name, which is gone afterwards. */
   take: "local v,t,id=get(N[1]) if v then bump(N) drop(N[1]) return {v,t,id} end",
-  /** Condition, moment of expiry, values: if written 1, or the version where there was a condition. */
+  /** Condition, moment of expiry, values: if written the version where there was a condition and it still lives, else 1. */
   write: `if A[1]~='' then
 local _,_,id=get(N[1])
-if A[1]=='absent' and id or A[1]~='absent' and A[1]~='='..(id or '') then return 0 end
+if A[1]=='absent' and id or A[1]~='absent' and A[1]~=(id and '='..id) then return 0 end
 end
 bump(N)
 for i,k in ipairs(N) do put(k,A[i+2],A[2]) end
 if A[1]=='' then return 1 end
 local _,_,id=get(N[1])
-return id`,
+return id or 1`,
   /** Condition: how many live entries are gone. */
   remove: `if A[1]~='' then
 local _,_,id=get(N[1])
-if A[1]~='='..(id or '') then return 0 end
+if A[1]~=(id and '='..id) then return 0 end
 end
 local n=0
 for _,k in ipairs(N) do if has(k) then n=n+1 end end
@@ -162,11 +162,16 @@ export function runScript(
   const rest = [`${keys.length}`, ...keys, ...args];
   const run = (command: Command) => wire.send([command], options).then(([reply]) => reply!);
   const byText = () => run(["EVAL", text, ...rest]);
+  const { scripts } = wire;
   const digest = digests.get(text);
-  if (digest === undefined) {
-    // Not awaited: what is asked for first must be sent first.
-    void sha1(text).then((digest) => digests.set(text, digest));
-    return byText();
+  // Not awaited: what is asked for first must be sent first.
+  if (digest === undefined) void sha1(text).then((digest) => digests.set(text, digest));
+  // To be sent again it would be too late, behind what was asked for after it.
+  if (digest === undefined || !scripts.has(text)) {
+    return byText().then((reply) => {
+      scripts.add(text);
+      return reply;
+    });
   }
   return run(["EVALSHA", digest, ...rest]).catch((error) => {
     if (error instanceof ReplyError && error.message.startsWith("NOSCRIPT")) return byText();

@@ -39,8 +39,8 @@ export interface Shape {
 
 /** The glob pattern of all names that start with the prefix. */
 export function patternOf(prefix: string): string {
-  // A half character has no bytes; whoever lists compares again.
-  return prefix.isWellFormed() ? `${prefix.replace(/[*?[\]\\^-]/g, "\\$&")}*` : "*";
+  // A half character has no bytes: the pattern ends before it, and whoever lists compares again.
+  return `${prefix.split(/\p{Surrogate}/u)[0]!.replace(/[*?[\]\\^-]/g, "\\$&")}*`;
 }
 
 /** What the revision of the entries under this name is counted under; it shares their hash tag and starts differently. */

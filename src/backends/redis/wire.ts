@@ -27,6 +27,8 @@ export interface SendOptions extends CallOptions {
 export interface RedisWire {
   /** Where it leads to, for messages: no credentials. */
   readonly name: string;
+  /** Scripts that the server knows; another set when it may be another server, or one that forgot them. */
+  readonly scripts: Set<string>;
   /**
    * Runs the commands in their order and answers all replies. If one of them fails, the others still run, and the first
    * failure is thrown: a {@linkcode ReplyError} as the server said it, a {@linkcode WireError} where there is no answer

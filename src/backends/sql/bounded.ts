@@ -13,7 +13,8 @@ export function bounded<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal!.reason);
-    const timer = timeout === Infinity ? undefined : setTimeout(() => reject(late()), timeout);
+    // A timer that counts further is due at once.
+    const timer = timeout > 0x7fff_ffff ? undefined : setTimeout(() => reject(late()), timeout);
     const end = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

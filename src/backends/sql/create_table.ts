@@ -5,6 +5,7 @@
  */
 
 import { quote } from "./draft.ts";
+import { codeOf } from "./failure.ts";
 import { type PlaceOptions, revisionTargetOf, targetOf } from "./place.ts";
 import type { SqlClient, SqlValue } from "./sql_client.ts";
 
@@ -68,8 +69,7 @@ async function create(client: SqlClient, text: string): Promise<void> {
     await client.run({ text, values: [], hasRows: false });
   } catch (error) {
     // In Postgres two that make the same table at once may meet, in spite of IF NOT EXISTS.
-    const { code } = (error ?? {}) as { code?: unknown };
-    if (!ALREADY_THERE.includes(code)) throw error;
+    if (!ALREADY_THERE.includes(codeOf(error))) throw error;
   }
 }
 

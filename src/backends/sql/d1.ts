@@ -28,7 +28,11 @@ const toResult = ({ results, meta }: Result): SqlResult => ({ rows: results, cha
 
 /** The client. */
 export function d1(database: D1Like): SqlClient {
-  const prepare = ({ text, values }: SqlStatement) => (database.prepare(text) as unknown as Prepared).bind(...values);
+  const prepare = ({ text, values }: SqlStatement) => {
+    // A column of numbers makes numbers of texts.
+    const bindable = values.map((value) => typeof value === "bigint" ? `${value}` : value);
+    return (database.prepare(text) as unknown as Prepared).bind(...bindable);
+  };
   return {
     dialect: "sqlite",
     name: "d1",

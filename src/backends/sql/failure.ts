@@ -22,7 +22,7 @@ const NO_TABLE: Meaning = ["unavailable", "there is no such table", false];
 const NO_COLUMN: Meaning = ["unsupported", "its table has other columns"];
 const CONSTRAINT: Meaning = ["conflict", "a constraint of the table forbids it", false];
 /** What the statement means that fails where a row outside of the filter has the key. */
-const OUTSIDE: Meaning = ["conflict", "a row outside of the filter has this key", false];
+export const OUTSIDE: Meaning = ["conflict", "a row outside of the filter has this key", false];
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest beginning counts.
 const SQLSTATES: Readonly<Record<string, Meaning>> = {
@@ -86,12 +86,18 @@ interface Failure {
   readonly rawCode?: unknown;
   readonly message?: unknown;
   readonly errors?: readonly unknown[];
+  readonly meaning?: Meaning;
+}
+
+/** Why a table will not do, for whichever calls wait to hear. */
+export function refusal(...meaning: Meaning): Error {
+  return Object.assign(new Error(meaning[1]), { meaning });
 }
 
 /** The error as the store's own; a mistake of the program comes back as it is. */
 export function toFailure(error: unknown, context: FailureContext): unknown {
   if (error instanceof StoreError) return error;
-  const meaning = meaningOf((error ?? {}) as Failure, error);
+  const meaning = meaningOf(error);
   if (!meaning) return error;
   const [code, reason, retryable] = meaning;
   return new StoreError(code, { ...context, reason, retryable, cause: error });
@@ -99,19 +105,20 @@ export function toFailure(error: unknown, context: FailureContext): unknown {
 
 /** Whether another call may do better with another look at the table. */
 export function isOtherTable(error: unknown): boolean {
-  const meaning = meaningOf((error ?? {}) as Failure, error);
-  return meaning === NO_TABLE || meaning === NO_COLUMN || codeOf((error ?? {}) as Failure) === "42P10";
+  const meaning = meaningOf(error);
+  return meaning === NO_TABLE || meaning?.[0] === "unsupported";
 }
 
 /** Whether the database took everything back, so that the same statement may be sent again. */
 export function isSerializationFailure(error: unknown): boolean {
-  const code = codeOf((error ?? {}) as Failure);
-  return code === "40001" || code === "40P01";
+  return /^40(001|P01)$/.test(`${codeOf(error)}`);
 }
 
-function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
+function meaningOf(error: unknown): Meaning | undefined {
+  const failure = (error ?? {}) as Failure;
+  if (failure.meaning) return failure.meaning;
   const { errors } = failure;
-  const code = codeOf(failure);
+  const code = codeOf(error);
   const message = typeof failure.message === "string" ? failure.message : "";
   const result = sqliteCode(failure, message);
   if (result !== undefined) return sqliteMeaning(result, message);
@@ -126,7 +133,7 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
     if (/^ERR_POSTGRES_CONNECTION/.test(code)) return DOWN;
   }
   // Several addresses of one host were tried.
-  if (errors?.length) return meaningOf(errors[0] as Failure, errors[0]);
+  if (errors?.length) return meaningOf(errors[0]);
   if (
     /closed database|database is not open|after calling end|is closed|was closed and is not queryable/i.test(message)
   ) {
@@ -142,8 +149,9 @@ function meaningOf(failure: Failure, error: unknown): Meaning | undefined {
   return undefined;
 }
 
-// Bun's own client has the SQLSTATE in another place.
-function codeOf({ code, errno }: Failure): unknown {
+/** The code of an error: that of the server, which Bun's own client has in another place. */
+export function codeOf(error: unknown): unknown {
+  const { code, errno } = (error ?? {}) as Failure;
   return code === "ERR_POSTGRES_SERVER_ERROR" ? errno : code;
 }
 

@@ -4,13 +4,16 @@
  * @module
  */
 
-import { StoreError } from "../../core/store_error.ts";
 import { quote } from "./draft.ts";
+import { refusal } from "./failure.ts";
 import type { SqlClient, SqlDialect, SqlValue } from "./sql_client.ts";
 import type { Column, TableShape } from "./table.ts";
 
 /** What columns of values hold. */
 export type SqlValueType = "bytes" | "text" | "json";
+
+/** How a column keeps values; `loose`: as text, but for what looks like a number, which SQLite makes one. */
+export type ColumnType = SqlValueType | "jsonb" | "loose";
 
 /** What a store is told of its table. */
 export interface PlaceOptions {
@@ -58,10 +61,12 @@ export interface Place {
   readonly target: string;
   readonly key: string;
   /** The column with the value, and its type; `undefined` where the row is the value. */
-  readonly value: { readonly name: string; readonly type: "bytes" | "text" | "json" | "jsonb" } | undefined;
+  readonly value: { readonly name: string; readonly type: ColumnType } | undefined;
   /** Whether rows without a value are to be overlooked. */
   readonly valueIsNullable: boolean;
   readonly columns: readonly Column[];
+  /** As of {@linkcode TableShape}. */
+  readonly localTypes: readonly string[];
   readonly filters: readonly Filter[];
   /** Columns of the unique index that finds the row to write over. */
   readonly unique: readonly string[];
@@ -78,12 +83,12 @@ const TEXT_KEYS = /^(text|character varying|TEXT|.*CHAR\(?.*|.*CLOB)$/;
 /**
  * The place, if the table fits.
  *
- * @throws {StoreError} `unsupported` if it lacks what was asked for.
+ * @throws {Error} A {@linkcode refusal} if it lacks what was asked for.
  */
-export function toPlace(shape: TableShape, options: PlaceOptions, operation: string, key?: string): Place {
+export function toPlace(shape: TableShape, options: PlaceOptions): Place {
   const { client: { dialect }, keyColumn, valueColumn, rows, where, expiresColumn, versionColumn } = options;
   const refuse = (reason: string): never => {
-    throw new StoreError("unsupported", { store: options.name, operation, key, reason });
+    throw refusal("unsupported", reason);
   };
   const find = (name: string) =>
     shape.columns.find((column) => column.name === name) ?? refuse(`its table has no column ${quote(name)}`);
@@ -104,6 +109,7 @@ export function toPlace(shape: TableShape, options: PlaceOptions, operation: str
       },
     valueIsNullable: value?.nullable ?? false,
     columns: shape.columns,
+    localTypes: shape.localTypes,
     filters,
     unique: unique ?? refuse(`its table has no unique index on ${quote(keyColumn)}`),
     isGuarded: filters.some(({ name }) => !unique?.includes(name)),
@@ -148,13 +154,15 @@ function uniqueOf(shape: TableShape, key: string, filters: readonly Filter[]): r
     .toSorted((a, b) => b.length - a.length)[0];
 }
 
-function valueTypeOf({ type }: Column, { client, valueType }: PlaceOptions) {
+function valueTypeOf({ type }: Column, { client, valueType }: PlaceOptions): ColumnType | undefined {
   const isPostgres = client.dialect === "postgres";
   if (type === "json" || type === "jsonb") return type;
   if (type === "bytea") return "bytes";
-  if (isPostgres) return /^(text|character varying|character)$/.test(type) ? "text" : undefined;
-  if (valueType !== undefined) return valueType === "bytes" ? "bytes" : "text";
-  return /TEXT|CHAR|CLOB|JSON/.test(type) ? "text" : "bytes";
+  // Characters of a fixed length come back with spaces that nobody wrote.
+  if (isPostgres) return /^(text|character varying)$/.test(type) ? "text" : undefined;
+  if (!(valueType ? valueType !== "bytes" : /TEXT|CHAR|CLOB|JSON/.test(type))) return "bytes";
+  // https://sqlite.org/datatype3.html#determination_of_column_affinity
+  return type === "" || /TEXT|CHAR|CLOB|BLOB/.test(type) && !/INT/.test(type) ? "text" : "loose";
 }
 
 function expiryOf({ name, type, nullable }: Column, { expiresUnit }: PlaceOptions): Expiry | undefined {

@@ -6,6 +6,8 @@
 
 import { type Draft, quote } from "./draft.ts";
 import { arrayLiteral, type Expressions } from "./expressions.ts";
+import { refusal } from "./failure.ts";
+import type { ColumnType, Place } from "./place.ts";
 import type { Column } from "./table.ts";
 import type { SqlValue } from "./sql_client.ts";
 
@@ -29,6 +31,7 @@ export interface Writing {
   readonly key: string;
 }
 
+const NUMBER = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The rows as parts of a statement, whose values are bound. */
@@ -38,8 +41,7 @@ export function toRows(to: Expressions, draft: Draft, rows: Rows, expiresAt: num
 
 /** What writing over a row sets. */
 export function conflictClause({ place }: Expressions, rows: Rows): string {
-  const given = "entries" in rows ? [place.value!.name] : rows.columns;
-  const names = "entries" in rows ? given : settable(place.columns, given).map(({ name }) => name);
+  const names = "entries" in rows ? [place.value!.name] : settable(place.columns, rows.columns).map(({ name }) => name);
   const filters = place.filters.map(({ name }) => name);
   const set = names.filter((name) => name !== place.key && !filters.includes(name));
   const all = [...new Set([...set, ...ownColumns(place)])];
@@ -78,7 +80,7 @@ function toValues(
   const rest = () => [...filters.map((filter) => draft.bind(filter.value, filter.type)), ...own(to, draft, expiresAt)];
   const single = (raw: Uint8Array) => {
     if (type === "bytes") return to.isPostgres ? draft.bind(raw, "bytea") : `coalesce(${draft.bind(raw)}, x'')`;
-    return draft.bind(toText(raw), type === "text" ? "text" : `text::${type}`);
+    return draft.bind(toText(raw, type), type === "text" ? "text" : `text::${type}`);
   };
   const list = ([key, raw]: readonly [string, Uint8Array]) =>
     `(${[draft.bind(key, "text"), single(raw), ...rest()].join(", ")})`;
@@ -146,7 +148,7 @@ function toRecords(
   }
   // The server knows the types of its columns, and a text is a text to every client.
   const records = () =>
-    `json_populate_recordset(NULL::${place.target}, ${draft.bind(toJson(rows), "text::json")}) AS r`;
+    `json_populate_recordset(NULL::${place.target}, ${draft.bind(toJson(rows, place), "text::json")}) AS r`;
   const fields = (names: readonly string[]) => names.map((name) => `r.${quote(name)}`);
   return {
     into,
@@ -172,7 +174,7 @@ function own(to: Expressions, draft: Draft, expiresAt: number | undefined): stri
   ];
 }
 
-function toText(raw: Uint8Array): string {
+function toText(raw: Uint8Array, type: ColumnType): string {
   let text: string | undefined;
   try {
     text = decoder.decode(raw);
@@ -181,19 +183,38 @@ function toText(raw: Uint8Array): string {
   }
   // As the server would say it; SQLite would cut the text off there.
   if (text === undefined || text.includes("\0")) throw Object.assign(new Error("it is not text"), { code: "22021" });
+  if (type === "loose" && NUMBER.test(text) && `${Number(text)}` !== text) {
+    // Read again, the number would be written otherwise.
+    throw refusal("unsupported", "its column makes a number of it");
+  }
   return text;
 }
 
-function toJson(rows: readonly SqlRow[]): string {
+function toJson(rows: readonly SqlRow[], { columns, localTypes }: Place): string {
+  const isLocal = (name: string) => columns.some((column) => column.name === name && localTypes.includes(column.type));
   return JSON.stringify(
     rows.map((row) => {
       const plain = Object.entries(row).map(([name, value]) =>
-        [name, value instanceof Uint8Array ? `\\x${toHex(value)}` : value] as const
+        [name, value instanceof Date && isLocal(name) ? onTheWall(value) : plainOf(value)] as const
       );
       return Object.fromEntries(plain);
     }),
     (_, value) => typeof value === "bigint" ? `${value}` : value,
   );
+}
+
+/** The value as JSON has it, or in words of Postgres. */
+function plainOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return `\\x${toHex(value)}`;
+  return typeof value === "number" && !Number.isFinite(value) ? `${value}` : value;
+}
+
+/** What the clock on the wall shows, as if that were UTC; Postgres overlooks the Z. */
+function onTheWall(date: Date): Date {
+  const wall = new Date(0);
+  wall.setUTCFullYear(date.getFullYear(), date.getMonth(), date.getDate());
+  wall.setUTCHours(date.getHours(), date.getMinutes(), date.getSeconds(), date.getMilliseconds());
+  return wall;
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -20,7 +20,7 @@ import { StoreError } from "../../core/store_error.ts";
 import { bounded } from "./bounded.ts";
 import { createRevisionTable, createTable } from "./create_table.ts";
 import { FOREVER } from "./expressions.ts";
-import { isOtherTable, isSerializationFailure, toFailure } from "./failure.ts";
+import { isOtherTable, isSerializationFailure, OUTSIDE, refusal, toFailure } from "./failure.ts";
 import { type PlaceOptions, revisionTableOf, toPlace } from "./place.ts";
 import type { SqlResult } from "./sql_client.ts";
 import { type Batch, EXPIRES, Statements, VERSION } from "./statements.ts";
@@ -95,9 +95,9 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       const version = (await this.#run(batch)).rows[0]?.["n"];
       if (version !== undefined) return `${version}`;
       if (statements.place.isGuarded && (condition === undefined || condition === "absent")) {
-        const { rows: taken } = await this.#run([statements.isTaken(key)]);
-        const reason = "a row outside of the filter has this key";
-        if (taken.length > 0) throw this.#error("conflict", "write", key, reason);
+        // Nothing else keeps a write without a condition from happening, whatever has become of that row.
+        const isTaken = !condition || (await this.#run([statements.isTaken(key)])).rows.length > 0;
+        if (isTaken) throw refusal(...OUTSIDE);
       }
       return false;
     });
@@ -237,14 +237,18 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       if (one.includes("\0")) throw this.#error("invalid-key", operation, one, "it has U+0000");
       if (refusesKeys?.test(one)) throw this.#error("invalid-key", operation, one, "its client cannot carry it");
     }
-    const late = () => this.#error("timeout", operation, key, `no answer within ${timeout} ms`);
+    const late = () => {
+      // It may be the look at the table that hangs, for which all calls wait.
+      this.#statements = undefined;
+      return this.#error("timeout", operation, key, `no answer within ${timeout} ms`);
+    };
     return await bounded(this.#try(operation, key, work), timeout, late, options?.signal);
   }
 
   async #try<T>(operation: string, key: string | undefined, work: (statements: Statements) => Promise<T>): Promise<T> {
     for (let left = MOST_TRIES;; left--) {
       try {
-        return await work(await this.#look(operation, key));
+        return await work(await this.#look());
       } catch (error) {
         // The table may have been made or changed meanwhile.
         if (isOtherTable(error)) this.#statements = undefined;
@@ -253,9 +257,9 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     }
   }
 
-  #look(operation: string, key: string | undefined): Promise<Statements> {
+  #look(): Promise<Statements> {
     if (this.#statements) return this.#statements;
-    const looking = this.#makeStatements(operation, key);
+    const looking = this.#makeStatements();
     this.#statements = looking;
     looking.catch(() => {
       if (this.#statements === looking) this.#statements = undefined;
@@ -263,9 +267,9 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     return looking;
   }
 
-  async #makeStatements(operation: string, key: string | undefined): Promise<Statements> {
+  async #makeStatements(): Promise<Statements> {
     const { client, schema, table, create, revision } = this.#options;
-    const missing = (name: string) => this.#error("unavailable", operation, key, `there is no table "${name}"`, false);
+    const missing = (name: string) => refusal("unavailable", `there is no table "${name}"`, false);
     let shape = await lookAtTable(client, schema, table);
     if (!shape && create) {
       await createTable(this.#options);
@@ -276,7 +280,7 @@ export class SqlBackend<Raw> implements Backend<Raw> {
       if (!create) throw missing(revisionTableOf(table));
       await createRevisionTable(this.#options);
     }
-    return new Statements(toPlace(shape, this.#options, operation, key));
+    return new Statements(toPlace(shape, this.#options));
   }
 
   /** Runs a change with what belongs to it, and answers what the change itself does. */
@@ -323,9 +327,8 @@ export class SqlBackend<Raw> implements Backend<Raw> {
     operation: string,
     key?: string,
     reason?: string,
-    retryable?: boolean,
   ): StoreError {
-    return new StoreError(code, { store: this.name, operation, key, reason, retryable });
+    return new StoreError(code, { store: this.name, operation, key, reason });
   }
 }
 

@@ -9,6 +9,7 @@ import { Expressions, type KeyRequest } from "./expressions.ts";
 import { READS_HEX } from "./hex.ts";
 import { conflictClause, type Rows, toRows } from "./rows.ts";
 import type { SqlStatement } from "./sql_client.ts";
+import type { Column } from "./table.ts";
 
 /** Statements that run as one; the first one answers. */
 export type Batch = readonly SqlStatement[];
@@ -198,16 +199,28 @@ export class Statements extends Expressions {
       const isHex = withKey && this.isPostgres && value.type === "bytes" && READS_HEX;
       const isCast = value.type === "json" || value.type === "jsonb" || value.type === "text" && !this.isPostgres;
       if (isHex) fields.push(`encode(${quote(value.name)}, 'hex') AS "h"`);
-      else fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
+      else if (value.type === "loose") {
+        // Of a number that is no whole one the text has fewer digits.
+        const name = quote(value.name);
+        fields.push(`CASE typeof(${name}) WHEN 'real' THEN ${name} ELSE CAST(${name} AS TEXT) END AS "v"`);
+      } else fields.push(isCast ? `CAST(${quote(value.name)} AS TEXT) AS "v"` : `${quote(value.name)} AS "v"`);
       if (withKey) fields.push(`${quote(key)} AS "k"`);
     } else {
       const own = [expiry?.name, typeof versioning === "object" ? versioning.column : undefined];
-      fields.push(...columns.filter(({ name }) => !own.includes(name)).map(({ name }) => quote(name)));
+      fields.push(...columns.filter(({ name }) => !own.includes(name)).map((column) => this.#column(column)));
       if (withKey) fields.push(`${quote(key)} AS "${KEY}"`);
     }
     if (details && expiry) fields.push(`${this.milliseconds()} AS "${EXPIRES}"`);
     if (details) fields.push(`${this.version(table)} AS "${VERSION}"`);
     return fields.join(", ");
+  }
+
+  /** The column; in SQLite whole numbers that a client would round, or refuse, are text. */
+  #column({ name, type }: Column): string {
+    const column = quote(name);
+    if (this.isPostgres || /CHAR|CLOB|TEXT|BLOB/.test(type)) return column;
+    const isLarge = `typeof(${column}) = 'integer' AND ${column} NOT BETWEEN -9007199254740991 AND 9007199254740991`;
+    return `CASE WHEN ${isLarge} THEN CAST(${column} AS TEXT) ELSE ${column} END AS ${column}`;
   }
 
   #counted(draft: Draft, text: string): SqlStatement {

@@ -28,20 +28,26 @@ export interface TableShape {
   /** Whether it is an ordinary table of Postgres, whose rows know the transaction that wrote them. */
   readonly hasXmin: boolean;
   readonly columns: readonly Column[];
-  /** The columns of each unique index; `undefined` where there are none to be seen, as in a view. */
+  /** Types of moments that the client reads as those of the clock on the wall here. */
+  readonly localTypes: readonly string[];
+  /** The columns of each unique index that tells all texts apart; `undefined` where there are none to be seen, as in a view. */
   readonly uniques: readonly (readonly string[])[] | undefined;
 }
 
 interface Row {
   readonly kind: string | null;
-  readonly columns: readonly { readonly [Name in keyof Column]: string | number | boolean }[] | null;
+  // SQLite has no yes and no but 1 and 0.
+  readonly columns:
+    | readonly { readonly [Name in keyof Column]: Column[Name] extends string ? string : unknown }[]
+    | null;
   readonly uniques: readonly (readonly (string | null)[])[] | null;
 }
 
-// A domain counts as the type below it.
-const POSTGRES = `SELECT json_build_object('kind', c.relkind,
+// A domain counts as the type below it; without -1 the type of fixed characters would be that of a single one.
+const POSTGRES = (day: string) =>
+  `SELECT timestamp '${day}' AS t, date '${day}' AS d, json_build_object('kind', c.relkind,
   'columns', (SELECT json_agg(json_build_object('name', a.attname, 'nullable', NOT a.attnotnull,
-      'type', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL),
+      'type', format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, -1),
       'computed', a.attgenerated <> '' OR a.attidentity = 'a', 'identity', a.attidentity <> '', 'fallback', 'DEFAULT',
       'primary', EXISTS (SELECT FROM pg_index i
         WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey::int2[])))
@@ -51,7 +57,8 @@ const POSTGRES = `SELECT json_build_object('kind', c.relkind,
   'uniques', (SELECT json_agg((SELECT json_agg(a.attname) FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
     FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL))::text AS shape
+      AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
+        SELECT FROM pg_collation l WHERE l.oid = ANY (i.indcollation::oid[]) AND NOT l.collisdeterministic)))::text AS shape
   FROM pg_class c WHERE c.oid = to_regclass($1)`;
 
 const SQLITE = (schema: string) =>
@@ -61,7 +68,8 @@ const SQLITE = (schema: string) =>
     'primary', pk > 0, 'computed', hidden > 1, 'identity', 0, 'fallback', '(' || ifnull(dflt_value, 'NULL') || ')'))
     FROM pragma_table_xinfo(?1, ?2))),
   'uniques', json((SELECT json_group_array(json((SELECT json_group_array(name) FROM pragma_index_info(l.name, ?2))))
-    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial))) AS shape`;
+    FROM pragma_index_list(?1, ?2) AS l WHERE l."unique" AND NOT l.partial
+      AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(l.name, ?2) WHERE key AND coll <> 'BINARY')))) AS shape`;
 
 /** The table as it is, or `undefined` if there is none of that name. */
 export async function lookAtTable(
@@ -71,25 +79,27 @@ export async function lookAtTable(
 ): Promise<TableShape | undefined> {
   const isPostgres = client.dialect === "postgres";
   const prefix = schema === undefined ? "" : `${quote(schema)}.`;
+  // One on which the clock on the wall is not UTC, so that it shows which one a client takes.
+  const day = new Date(2000, 6).getTimezoneOffset() === 0 ? "2000-01-01" : "2000-07-01";
   const { rows } = await client.run({
-    text: isPostgres ? POSTGRES : SQLITE(prefix),
+    text: isPostgres ? POSTGRES(day) : SQLITE(prefix),
     values: isPostgres ? [prefix + quote(table)] : [table, schema ?? "main"],
     hasRows: true,
   });
-  const shape = rows[0]?.["shape"];
+  const { shape, t, d } = rows[0] ?? {};
   if (typeof shape !== "string") return undefined;
   const { kind, columns, uniques } = JSON.parse(shape) as Row;
   if (kind === null) return undefined;
+  const isLocal = (moment: unknown) => moment instanceof Date && moment.getTime() !== Date.parse(day);
   return {
+    localTypes: [...isLocal(t) ? ["timestamp without time zone"] : [], ...isLocal(d) ? ["date"] : []],
     hasXmin: kind === "r",
-    columns: (columns ?? []).map(({ name, type, nullable, primary, computed, identity, fallback }) => ({
-      name: `${name}`,
-      type: `${type}`,
+    columns: (columns ?? []).map(({ nullable, primary, computed, identity, ...texts }) => ({
+      ...texts,
       nullable: Boolean(nullable),
       primary: Boolean(primary),
       computed: Boolean(computed),
       identity: Boolean(identity),
-      fallback: `${fallback}`,
     })),
     uniques: kind !== "r" && kind !== "p" && kind !== "table"
       ? undefined

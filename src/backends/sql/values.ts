@@ -4,7 +4,7 @@
  * @module
  */
 
-import { StoreError } from "../../core/store_error.ts";
+import { refusal } from "./failure.ts";
 import { toBytesFromHex } from "./hex.ts";
 import { nameable, type Rows, type SqlRow } from "./rows.ts";
 import type { SqlDialect } from "./sql_client.ts";
@@ -36,7 +36,7 @@ export const columnValues: Values<Uint8Array> = {
 };
 
 /** Rows as they are. */
-export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> => ({
+export const rowValues = (dialect: SqlDialect): Values<SqlRow> => ({
   toRaw: (row) => {
     const raw: SqlRow = {};
     for (const [name, value] of Object.entries(row)) {
@@ -48,7 +48,7 @@ export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> =>
   toRows: (entries, to, maxValues) => {
     const byColumns = new Map<string, { columns: readonly string[]; rows: SqlRow[] }>();
     for (const [key, raw] of entries) {
-      const row = toRow(key, raw, to, store);
+      const row = toRow(key, raw, to);
       const columns = Object.keys(row).sort();
       const name = JSON.stringify(columns);
       const group = byColumns.get(name) ?? { columns, rows: [] };
@@ -62,14 +62,15 @@ export const rowValues = (store: string, dialect: SqlDialect): Values<SqlRow> =>
 });
 
 /** As many for each statement as it can bind; in Postgres that is all of them. */
-function grouped<T>(items: readonly T[], { isPostgres }: Statements, width: number, maxValues = 0): T[][] {
-  const size = isPostgres ? items.length : Math.max(1, Math.floor(maxValues / width));
+function grouped<T>(items: readonly T[], { isPostgres, place }: Statements, width: number, maxValues = 0): T[][] {
+  // The filter may be bound once more.
+  const size = isPostgres ? items.length : Math.max(1, Math.floor((maxValues - place.filters.length) / width));
   const groups: T[][] = [];
   for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
   return groups;
 }
 
-function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow {
+function toRow(key: string, raw: SqlRow, to: Statements): SqlRow {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
     throw new TypeError("Cannot write: a row is an object");
   }
@@ -84,8 +85,7 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined) continue;
     if (!names.includes(name)) {
-      const reason = `its table has no column ${JSON.stringify(name)} for values`;
-      throw new StoreError("unsupported", { store, operation: "write", key, reason });
+      throw refusal("unsupported", `its table has no column ${JSON.stringify(name)} for values`);
     }
     if (fixed.has(name) && `${fixed.get(name)}` !== `${value}`) {
       throw new TypeError(
@@ -93,7 +93,8 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
       );
     }
     if (!to.isPostgres && !isBindable(value)) {
-      throw new TypeError(`Cannot write: SQLite keeps no ${value instanceof Date ? "Date" : typeof value} in a column`);
+      const kind = value instanceof Date ? "Date" : Number.isNaN(value) ? "NaN" : typeof value;
+      throw new TypeError(`Cannot write: SQLite keeps no ${kind} in a column`);
     }
     if (!fixed.has(name)) row[name] = value;
   }
@@ -101,8 +102,9 @@ function toRow(key: string, raw: SqlRow, to: Statements, store: string): SqlRow 
 }
 
 function isBindable(value: unknown): boolean {
-  return value === null || value instanceof Uint8Array || typeof value === "string" || typeof value === "number" ||
-    typeof value === "bigint";
+  return value === null || value instanceof Uint8Array || typeof value === "string" ||
+    typeof value === "bigint" && value === BigInt.asIntN(64, value) ||
+    typeof value === "number" && !Number.isNaN(value);
 }
 
 // D1 answers bytes as an array of numbers, libSQL as a buffer; Postgres has arrays of its own.

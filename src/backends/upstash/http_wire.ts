@@ -75,6 +75,7 @@ class Batch {
  */
 export class HttpWire implements RedisWire {
   readonly name: string;
+  readonly scripts = new Set<string>();
   readonly #road: Road;
   readonly #timeout: number;
   // In the order of their calls.
@@ -116,8 +117,12 @@ export class HttpWire implements RedisWire {
   }
 
   async close(): Promise<void> {
+    while (this.#batches.size > 0) {
+      await this.#wait();
+      // Some calls take another step then.
+      await new Promise((next) => setTimeout(next));
+    }
     this.#isClosed = true;
-    while (this.#batches.size > 0) await this.#wait();
     clearTimeout(this.#all.timer);
   }
 

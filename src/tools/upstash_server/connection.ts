@@ -16,13 +16,15 @@ export interface RedisConnection {
   send(command: readonly (string | Uint8Array)[]): Promise<unknown>;
   /**
    * Subscribes over a connection of its own and calls back for each message as Redis pushes it (`message`, channel, text),
-   * the confirmations included, until the signal ends it. Without it subscriptions are refused.
+   * the confirmations included, until the signal ends it, or until it ends by itself and says so. Without it subscriptions
+   * are refused.
    */
   listen?(
     kind: "subscribe" | "psubscribe",
     names: readonly string[],
     push: (message: readonly RedisReply[]) => void,
     signal: AbortSignal,
+    lost?: () => void,
   ): Promise<void>;
   /** Lets go of it. */
   close?(): Promise<void>;

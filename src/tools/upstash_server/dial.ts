@@ -64,21 +64,26 @@ export function dial(url: string): RedisConnection {
       const { send } = await connected();
       return withIntegers(await send(command));
     },
-    async listen(kind, names, push, signal) {
+    async listen(kind, names, push, signal, lost) {
       const client = (await connected()).client.duplicate();
-      client.on("error", () => {});
+      client.on("error", () => lost?.());
       await client.connect();
       const end = () => client.isOpen && client.destroy();
       signal.addEventListener("abort", end, { once: true });
-      for (const [index, name] of names.entries()) {
-        if (kind === "subscribe") await client.subscribe(name, (text, from) => push(["message", from, text]), true);
-        else await client.pSubscribe(name, (text, from) => push(["pmessage", name, from, text]), true);
-        push([kind, name, index + 1]);
+      try {
+        for (const [index, name] of names.entries()) {
+          if (kind === "subscribe") await client.subscribe(name, (text, from) => push(["message", from, text]), true);
+          else await client.pSubscribe(name, (text, from) => push(["pmessage", name, from, text]), true);
+          push([kind, name, index + 1]);
+        }
+      } catch (error) {
+        end();
+        throw error;
       }
       if (signal.aborted) end();
     },
     async close() {
-      const { client } = await opening ?? {};
+      const { client } = await opening?.catch(() => undefined) ?? {};
       if (client?.isOpen) client.destroy();
     },
   };

@@ -34,6 +34,11 @@ export async function eventStream(
       controller.enqueue(encoder.encode(lines.map((line) => `data: ${line}\n`).join("") + "\n"));
     },
     ended.signal,
+    () => {
+      if (ended.signal.aborted) return;
+      ended.abort();
+      controller.close();
+    },
   );
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-cache", ...headers },
