@@ -48,12 +48,22 @@ function roadOf(requester: Requester): Road {
  */
 function sentOnce(request: () => Promise<unknown>): Promise<unknown> {
   const { fetch } = globalThis;
-  globalThis.fetch = (input, init) => fetch(input, { ...init, body: new Blob([init?.body as string]) });
+  globalThis.fetch = (input, init) => fetch(input, { ...init, body: readOnce(init?.body as string) });
   try {
     return request();
   } finally {
     globalThis.fetch = fetch;
   }
+}
+
+/** A body that cannot be read twice; of those the one that costs least. */
+function readOnce(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+      controller.close();
+    },
+  });
 }
 
 /** The same requester with options of our own. */
