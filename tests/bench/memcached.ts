@@ -22,6 +22,8 @@ const SEQUENTIAL = 2000;
 const CONCURRENT = 20_000;
 const AT_ONCE = 100;
 const BATCH = 100;
+/** Differences of a few percent want more rounds than those of several times. */
+const PRECISE = { rounds: 31, warmups: 4 };
 const keys = Array.from({ length: 1000 }, (_, index) => `key:${index}`);
 const value = new Uint8Array(100).fill(97);
 const text = "a".repeat(100);
@@ -187,6 +189,7 @@ await compare(
     }
     return SEQUENTIAL;
   }),
+  PRECISE,
 );
 await compare(
   "memcached: set, one after the other",
@@ -196,6 +199,7 @@ await compare(
     }
     return SEQUENTIAL;
   }),
+  PRECISE,
 );
 await compare(
   `memcached: get, ${AT_ONCE} at once`,
