@@ -429,6 +429,27 @@ describe("zookeeper()", { skip }, () => {
     await store.close();
   });
 
+  test("an entry that is added over an expired one ends with the session that added it", async () => {
+    const clock = new FakeClock();
+    const options = { ephemeral: true, now: clock.now };
+    const [first, second] = [connected<number>("/leases/next", options), connected<number>("/leases/next", options)];
+    await first.add("job", 1, { ttl: 1000 });
+    await second.add("other", 1, { ttl: 1000 });
+    clock.advance(1000);
+    assertEquals(await second.add("job", 2, FOR_LONG), true);
+    assertEquals(await second.add("other", 2), true);
+    const before = await second.revision();
+    await first.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assertEquals(await second.get("job"), 2);
+    assertEquals(await second.revision(), before);
+    await second.close();
+    const store = connected<number>("/leases/next");
+    await until(async () => !await store.has("job"), "the end of the entry");
+    assertEquals(await store.get("other"), 2);
+    await store.close();
+  });
+
   test("uses a given client", async () => {
     const client = createClient(server.address) as unknown as ZookeeperClient;
     const store = new Store<number>(zookeeper(client, { path: "/given/client", timeout: TIMEOUT }));
