@@ -91,6 +91,11 @@ async function foreign<T>(use: (client: ForeignClient) => Promise<T>): Promise<T
         call((done) =>
           (client as unknown as { remove(path: string, done: (error: unknown) => void): void }).remove(path, done)
         ),
+      readOnly: (path) =>
+        call((done) =>
+          (client as unknown as { setACL(path: string, acls: unknown, version: number, done: unknown): void })
+            .setACL(path, ACL.READ_ACL_UNSAFE, -1, done)
+        ),
     });
   } finally {
     client.close();
@@ -102,6 +107,7 @@ interface ForeignClient {
   get(path: string): Promise<Uint8Array | null | undefined>;
   create(path: string, text: string): Promise<unknown>;
   remove(path: string): Promise<unknown>;
+  readOnly(path: string): Promise<unknown>;
 }
 
 async function rejectsWith(call: () => Promise<unknown>, ...codes: StoreErrorCode[]): Promise<StoreError> {
@@ -447,6 +453,19 @@ describe("zookeeper()", { skip }, () => {
     const store = connected<number>("/leases/next");
     await until(async () => !await store.has("job"), "the end of the entry");
     assertEquals(await store.get("other"), 2);
+    await store.close();
+  });
+
+  test("needs no right to write above its path", async () => {
+    await foreign(async (client) => {
+      await client.create("/locked", "");
+      await client.create("/locked/app", "");
+      await client.readOnly("/locked");
+    });
+    const store = connected<number>("/locked/app");
+    await store.set("key", 1);
+    assertEquals(await store.update("key", (value = 0) => value + 1), 2);
+    assertEquals(await store.delete("key"), true);
     await store.close();
   });
 
