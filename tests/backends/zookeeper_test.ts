@@ -469,6 +469,20 @@ describe("zookeeper()", { skip }, () => {
     await store.close();
   });
 
+  test("leaves room for a long access list", async () => {
+    const list = Array.from({ length: 100 }, (_, index) => ({
+      scheme: "digest",
+      id: `name${index}:${"x".repeat(28)}`,
+      permissions: 31,
+    }));
+    const acl = [{ scheme: "world", id: "anyone", permissions: 31 }, ...list];
+    const store = new Store(zookeeper(`${server.address}/long-list`, { timeout: TIMEOUT, acl }), { codec: bytes() });
+    await store.setMany(Array.from({ length: 500 }, (_, index) => [`key${index}`, new Uint8Array(1800)]));
+    assertEquals(await store.size, 500);
+    await store.clear();
+    await store.close();
+  });
+
   test("uses a given client", async () => {
     const client = createClient(server.address) as unknown as ZookeeperClient;
     const store = new Store<number>(zookeeper(client, { path: "/given/client", timeout: TIMEOUT }));
