@@ -570,6 +570,34 @@ describe("zookeeper() and outages", { skip }, () => {
     await store.close();
   });
 
+  test("a connection that takes its time is waited for, however many ask meanwhile", async () => {
+    const store = onProxy("/slow", { timeout: 2000 });
+    await until(() => store.set("key", 1).then(() => true, () => false), "the first write");
+    proxy.fault = "refuse";
+    proxy.cut();
+    let answered = 0;
+    const asking = setInterval(() => void store.get("key").then(() => answered++, () => {}), 10);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    proxy.fault = "pass";
+    proxy.delay = 150;
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    clearInterval(asking);
+    proxy.delay = 0;
+    assert(answered > 100, `${answered} calls were answered`);
+    await store.close();
+  });
+
+  test("half of an answer is no part of the next one", async () => {
+    const store = onProxy("/half", { timeout: 8000 });
+    await until(() => store.set("key", 1).then(() => true, () => false), "the first write");
+    const sessions = await sessionsOf(own);
+    proxy.faults = ["half"];
+    await rejectsWith(() => store.get("key"), "unavailable");
+    assertEquals(await store.get("key"), 1);
+    assertEquals((await sessionsOf(own)).sort(), sessions.sort());
+    await store.close();
+  });
+
   test("an abort ends a call at once", async () => {
     const store = onProxy("/abort");
     await store.set("key", 1);
