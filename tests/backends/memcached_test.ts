@@ -159,6 +159,8 @@ describe("memcached()", { skip }, () => {
     // The place of the hash holds the entry of another key.
     await ask(`ms ${hash} 2\r\n"x\r\n`);
     assertEquals(await store.get("two words"), undefined);
+    assertEquals(await store.add("two words", "new", { signal: AbortSignal.timeout(5000) }), true);
+    assertEquals(await store.get("two words"), "new");
     await store.close();
   });
 

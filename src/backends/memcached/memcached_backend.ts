@@ -320,10 +320,12 @@ export class MemcachedBackend implements ByteBackend {
     for (;;) {
       const version = await this.#put(spot, found, " ME");
       if (version !== false) return version;
-      const there = await this.#find(spot);
+      const reply = await this.#ask(spot, `mg ${spot.wireKey} v c\r\n`);
+      if (reply.line === "EN") continue;
+      const there = this.#found(spot, reply);
       if (there && isLive(there, this.now())) return false;
-      // Expired for us and not yet for the server.
-      const answer = there && await this.#put(spot, found, ` C${there.cas}`);
+      // Expired for us and not yet for the server, or that of another key.
+      const answer = await this.#put(spot, found, ` C${tokenOf(reply.line, "c")}`);
       if (answer) return answer;
     }
   }
