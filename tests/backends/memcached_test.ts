@@ -289,6 +289,12 @@ describe("memcached() and the size of items", { skip }, () => {
     assertFalse(error.retryable);
     await rejectsWith(() => store.setMany([["a", new Uint8Array(1)], ["key", new Uint8Array(tooLarge)]]), "too-large");
     assertEquals(await store.get("a"), undefined);
+    await store.setMany([["key", new Uint8Array(fits)]]);
+    await rejectsWith(
+      () => store.setMany([["a", new Uint8Array(1)], ["k".repeat(tooLarge), new Uint8Array(1)]]),
+      "too-large",
+    );
+    assertEquals(await store.get("a"), undefined);
     const said = await ask(`ms key ${tooLarge} F4000000000\r\n${"x".repeat(tooLarge)}\r\n`);
     assertEquals(said, "SERVER_ERROR object too large for cache\r\n");
     await store.close();

@@ -145,10 +145,11 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   async writeMany(entries: ReadonlyMap<string, Uint8Array>, options?: Omit<WriteOptions, "condition">): Promise<void> {
-    const large = [...entries].filter(([, raw]) => raw.length > 1000 - ITEM_BYTES);
+    const { expiresAt } = options ?? {};
+    const large = [...entries].filter(([key, raw]) => raw.length + 3 * key.length > 1000 - ITEM_BYTES);
     // A value that is refused leaves the others unwritten.
     for (const [key, raw] of large) {
-      await this.#at("write", key, options, (spot) => this.#toBytes(spot, { value: raw, expiresAt: 0 }));
+      await this.#at("write", key, options, (spot) => this.#toBytes(spot, { value: raw, expiresAt }));
     }
     await Promise.all([...entries].map(([key, raw]) => this.write(key, raw, options)));
   }
