@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import { memcached, memcachedFromUrl } from "../../src/backends/memcached.ts";
@@ -469,6 +470,18 @@ describe("memcached() and outages", { skip }, () => {
     assertEquals(proxy.sent.filter((text) => text.startsWith("ms lost")).length, 1);
     assertEquals(await eventually(() => store.get("lost")), 2);
     await store.close();
+  });
+
+  test("an answer that no memory holds is an error", async () => {
+    const strange = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => socket.write("VA 99999999999999999999\r\n"));
+    });
+    await new Promise<void>((resolve) => strange.listen(0, "127.0.0.1", resolve));
+    const store = connected(`127.0.0.1:${(strange.address() as { port: number }).port}`);
+    await rejectsWith(() => store.get("key"), "unavailable");
+    await store.close();
+    await new Promise((resolve) => strange.close(resolve));
   });
 
   test("a connection that ended while nobody spoke is made anew at once", async () => {
