@@ -637,7 +637,9 @@ describe("memcached() and its options", () => {
     assertThrows(() => memcached("a", { timeout: 0 }), RangeError, "timeout");
     assertThrows(() => memcached("a", { username: "a" }), TypeError, "username and password");
     assertThrows(() => memcached("a", { clearable: "a" } as object), TypeError, "clearable");
-    for (const url of ["memcached:", "memcached://a/path", "memcached://a#b", "memcached://a?x=1"]) {
+    for (
+      const url of ["memcached:", "memcached://a/path", "memcached://a#b", "memcached://a?x=1", "memcached://:p@a"]
+    ) {
       assertThrows(() => memcachedFromUrl(new URL(url)), TypeError);
     }
   });
