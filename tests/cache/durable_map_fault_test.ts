@@ -204,6 +204,15 @@ describe("a DurableMap with onConflict", () => {
     assertEquals([await map.delete("b"), await map.delete("none"), await others.size], [true, false, 0]);
   });
 
+  test("tells whether it was this map that deleted", async () => {
+    const others = new Store(memory<string>());
+    await others.set("known", "1");
+    const map = await DurableMap.open(new Store(others.backend), { autosync: false, onConflict: ({ value }) => value });
+    await others.set("unheard of", "1");
+    await others.delete("known");
+    assertEquals([await map.delete("unheard of"), await map.delete("known"), await others.size], [true, false, 0]);
+  });
+
   test("needs versions", async () => {
     const backend = { ...faulty(memory<string>(), { fault: "none" }) };
     const plain = new Store({ ...backend, supports: { ...backend.supports, swap: false } });
