@@ -224,6 +224,7 @@ export class Mirror<V> {
   /** Asks the store for its revision, and for what has changed if that has moved. */
   async #pull(): Promise<void> {
     const { signal } = this.#closing;
+    signal.throwIfAborted();
     const revision = await this.#far.revision!({ signal });
     const suspects = this.#suspects;
     if (revision === this.#revision && suspects.size === 0) return;
