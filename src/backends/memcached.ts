@@ -92,7 +92,7 @@ export function memcachedFromUrl(url: URL): ByteBackend {
   return memcached(list.split(","), {
     ...options,
     ...(clearable !== undefined && { clearable: [clearable as string] }),
-    ...(url.username && { username, password }),
+    ...((url.username || url.password) && { username, password }),
   });
 }
 

@@ -91,7 +91,8 @@ export function zookeeper(place: string | ZookeeperClient, options: ZookeeperOpt
   );
   const nodes = new Nodes(session, root, acl, ephemeral);
   const mirror = new Mirror(nodes, name, sessionTimeout / 3);
-  return new ZookeeperBackend({ name, session, nodes, mirror, portions: new Portions(root, maxRequestBytes), now });
+  const portions = new Portions(root, maxRequestBytes, acl);
+  return new ZookeeperBackend({ name, session, nodes, mirror, portions, now });
 }
 
 /**

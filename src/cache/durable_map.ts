@@ -183,7 +183,16 @@ export class DurableMap<V> extends Store<V> {
 
   async #close(): Promise<void> {
     await super.close();
-    for (const end of this.#ends) await end();
+    const failures: unknown[] = [];
+    for (const end of this.#ends) {
+      try {
+        await end();
+      } catch (error) {
+        // The other store has to be let go of all the same.
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
 

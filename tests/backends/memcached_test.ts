@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import { memcached, memcachedFromUrl } from "../../src/backends/memcached.ts";
@@ -159,6 +160,8 @@ describe("memcached()", { skip }, () => {
     // The place of the hash holds the entry of another key.
     await ask(`ms ${hash} 2\r\n"x\r\n`);
     assertEquals(await store.get("two words"), undefined);
+    assertEquals(await store.add("two words", "new", { signal: AbortSignal.timeout(5000) }), true);
+    assertEquals(await store.get("two words"), "new");
     await store.close();
   });
 
@@ -286,6 +289,12 @@ describe("memcached() and the size of items", { skip }, () => {
     const error = await rejectsWith(() => store.set("key", new Uint8Array(tooLarge)), "too-large", "1048576 bytes");
     assertFalse(error.retryable);
     await rejectsWith(() => store.setMany([["a", new Uint8Array(1)], ["key", new Uint8Array(tooLarge)]]), "too-large");
+    assertEquals(await store.get("a"), undefined);
+    await store.setMany([["key", new Uint8Array(fits)]]);
+    await rejectsWith(
+      () => store.setMany([["a", new Uint8Array(1)], ["k".repeat(tooLarge), new Uint8Array(1)]]),
+      "too-large",
+    );
     assertEquals(await store.get("a"), undefined);
     const said = await ask(`ms key ${tooLarge} F4000000000\r\n${"x".repeat(tooLarge)}\r\n`);
     assertEquals(said, "SERVER_ERROR object too large for cache\r\n");
@@ -463,6 +472,18 @@ describe("memcached() and outages", { skip }, () => {
     await store.close();
   });
 
+  test("an answer that no memory holds is an error", async () => {
+    const strange = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => socket.write("VA 99999999999999999999\r\n"));
+    });
+    await new Promise<void>((resolve) => strange.listen(0, "127.0.0.1", resolve));
+    const store = connected(`127.0.0.1:${(strange.address() as { port: number }).port}`);
+    await rejectsWith(() => store.get("key"), "unavailable");
+    await store.close();
+    await new Promise((resolve) => strange.close(resolve));
+  });
+
   test("a connection that ended while nobody spoke is made anew at once", async () => {
     const store = connected<number>(proxy.address);
     await store.set("idle", 1);
@@ -616,7 +637,9 @@ describe("memcached() and its options", () => {
     assertThrows(() => memcached("a", { timeout: 0 }), RangeError, "timeout");
     assertThrows(() => memcached("a", { username: "a" }), TypeError, "username and password");
     assertThrows(() => memcached("a", { clearable: "a" } as object), TypeError, "clearable");
-    for (const url of ["memcached:", "memcached://a/path", "memcached://a#b", "memcached://a?x=1"]) {
+    for (
+      const url of ["memcached:", "memcached://a/path", "memcached://a#b", "memcached://a?x=1", "memcached://:p@a"]
+    ) {
       assertThrows(() => memcachedFromUrl(new URL(url)), TypeError);
     }
   });

@@ -91,6 +91,11 @@ async function foreign<T>(use: (client: ForeignClient) => Promise<T>): Promise<T
         call((done) =>
           (client as unknown as { remove(path: string, done: (error: unknown) => void): void }).remove(path, done)
         ),
+      readOnly: (path) =>
+        call((done) =>
+          (client as unknown as { setACL(path: string, acls: unknown, version: number, done: unknown): void })
+            .setACL(path, ACL.READ_ACL_UNSAFE, -1, done)
+        ),
     });
   } finally {
     client.close();
@@ -102,6 +107,7 @@ interface ForeignClient {
   get(path: string): Promise<Uint8Array | null | undefined>;
   create(path: string, text: string): Promise<unknown>;
   remove(path: string): Promise<unknown>;
+  readOnly(path: string): Promise<unknown>;
 }
 
 async function rejectsWith(call: () => Promise<unknown>, ...codes: StoreErrorCode[]): Promise<StoreError> {
@@ -429,6 +435,54 @@ describe("zookeeper()", { skip }, () => {
     await store.close();
   });
 
+  test("an entry that is added over an expired one ends with the session that added it", async () => {
+    const clock = new FakeClock();
+    const options = { ephemeral: true, now: clock.now };
+    const [first, second] = [connected<number>("/leases/next", options), connected<number>("/leases/next", options)];
+    await first.add("job", 1, { ttl: 1000 });
+    await second.add("other", 1, { ttl: 1000 });
+    clock.advance(1000);
+    assertEquals(await second.add("job", 2, FOR_LONG), true);
+    assertEquals(await second.add("other", 2), true);
+    const before = await second.revision();
+    await first.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assertEquals(await second.get("job"), 2);
+    assertEquals(await second.revision(), before);
+    await second.close();
+    const store = connected<number>("/leases/next");
+    await until(async () => !await store.has("job"), "the end of the entry");
+    assertEquals(await store.get("other"), 2);
+    await store.close();
+  });
+
+  test("needs no right to write above its path", async () => {
+    await foreign(async (client) => {
+      await client.create("/locked", "");
+      await client.create("/locked/app", "");
+      await client.readOnly("/locked");
+    });
+    const store = connected<number>("/locked/app");
+    await store.set("key", 1);
+    assertEquals(await store.update("key", (value = 0) => value + 1), 2);
+    assertEquals(await store.delete("key"), true);
+    await store.close();
+  });
+
+  test("leaves room for a long access list", async () => {
+    const list = Array.from({ length: 100 }, (_, index) => ({
+      scheme: "digest",
+      id: `name${index}:${"x".repeat(28)}`,
+      permissions: 31,
+    }));
+    const acl = [{ scheme: "world", id: "anyone", permissions: 31 }, ...list];
+    const store = new Store(zookeeper(`${server.address}/long-list`, { timeout: TIMEOUT, acl }), { codec: bytes() });
+    await store.setMany(Array.from({ length: 500 }, (_, index) => [`key${index}`, new Uint8Array(1800)]));
+    assertEquals(await store.size, 500);
+    await store.clear();
+    await store.close();
+  });
+
   test("uses a given client", async () => {
     const client = createClient(server.address) as unknown as ZookeeperClient;
     const store = new Store<number>(zookeeper(client, { path: "/given/client", timeout: TIMEOUT }));
@@ -513,6 +567,34 @@ describe("zookeeper() and outages", { skip }, () => {
     const after = (await store.entry("key"))!.version!;
     assertEquals(await store.get("key"), 2);
     assertEquals(Number(after.split(".")[1]), Number(before.split(".")[1]) + 1);
+    await store.close();
+  });
+
+  test("a connection that takes its time is waited for, however many ask meanwhile", async () => {
+    const store = onProxy("/slow", { timeout: 2000 });
+    await until(() => store.set("key", 1).then(() => true, () => false), "the first write");
+    proxy.fault = "refuse";
+    proxy.cut();
+    let answered = 0;
+    const asking = setInterval(() => void store.get("key").then(() => answered++, () => {}), 10);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    proxy.fault = "pass";
+    proxy.delay = 150;
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    clearInterval(asking);
+    proxy.delay = 0;
+    assert(answered > 100, `${answered} calls were answered`);
+    await store.close();
+  });
+
+  test("half of an answer is no part of the next one", async () => {
+    const store = onProxy("/half", { timeout: 8000 });
+    await until(() => store.set("key", 1).then(() => true, () => false), "the first write");
+    const sessions = await sessionsOf(own);
+    proxy.faults = ["half"];
+    await rejectsWith(() => store.get("key"), "unavailable");
+    assertEquals(await store.get("key"), 1);
+    assertEquals((await sessionsOf(own)).sort(), sessions.sort());
     await store.close();
   });
 

@@ -155,6 +155,25 @@ describe("a DurableMap with a copy near by", () => {
   });
 });
 
+describe("a DurableMap that is closed", () => {
+  test("syncs no more", async () => {
+    const map = await DurableMap.open(new Store(memory<string>()));
+    await map.close();
+    assertEquals((await assertRejects(() => map.sync(), StoreError)).code, "closed");
+  });
+
+  test("lets go of its store though the copy fails to close", async () => {
+    let closed = 0;
+    const store = new Store<string>(Object.assign(memory<string>(), { close: () => void closed++ }));
+    const local = new Store<string>(
+      Object.assign(memory<string>(), { close: () => Promise.reject(new Error("copy")) }),
+    );
+    const map = await DurableMap.open(store, { local });
+    await assertRejects(() => map.close(), Error, "copy");
+    assertEquals(closed, 1);
+  });
+});
+
 describe("a DurableMap with onConflict", () => {
   const merge = ({ before = [], value, current = [] }: Conflict<string[]>) => {
     return value && [...current, ...value.filter((word) => !before.includes(word))];
@@ -202,6 +221,15 @@ describe("a DurableMap with onConflict", () => {
     await map.set("a", "own");
     assertEquals([await map.get("a"), await map.has("a")], [undefined, false]);
     assertEquals([await map.delete("b"), await map.delete("none"), await others.size], [true, false, 0]);
+  });
+
+  test("tells whether it was this map that deleted", async () => {
+    const others = new Store(memory<string>());
+    await others.set("known", "1");
+    const map = await DurableMap.open(new Store(others.backend), { autosync: false, onConflict: ({ value }) => value });
+    await others.set("unheard of", "1");
+    await others.delete("known");
+    assertEquals([await map.delete("unheard of"), await map.delete("known"), await others.size], [true, false, 0]);
   });
 
   test("needs versions", async () => {

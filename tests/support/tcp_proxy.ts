@@ -29,6 +29,8 @@ export interface TcpProxy {
   faults: TcpFault[];
   /** What happens after that. */
   fault: TcpFault;
+  /** How long answers that go through take more, in milliseconds. */
+  delay: number;
   /** What clients sent, write by write. */
   readonly sent: string[];
   /** How many connections there were. */
@@ -62,7 +64,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     far.on("data", (bytes: Uint8Array) => {
       const next = isHanging ? "hang" : proxy.faults.shift();
       const fault = next ?? proxy.fault;
-      if (fault === "pass") near.write(bytes);
+      if (fault === "pass" && proxy.delay > 0) setTimeout(() => near.write(bytes), proxy.delay);
+      else if (fault === "pass") near.write(bytes);
       else if (fault === "lose answer") near.destroy();
       else if (fault === "half") near.write(bytes.subarray(0, bytes.length >> 1), () => near.destroy());
       else if (fault === "garbage") near.write("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -82,6 +85,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     address: `127.0.0.1:${port}`,
     faults: [],
     fault: "pass",
+    delay: 0,
     sent: [],
     connections: 0,
     cut,

@@ -91,7 +91,14 @@ export class Connection {
     this.#opening.promise.catch(() => {});
     this.#socket = connectTcp(address, {
       onOpen: () => this.#opening.resolve(),
-      onData: (bytes) => reader.push(bytes),
+      onData: (bytes) => {
+        try {
+          reader.push(bytes);
+        } catch (cause) {
+          // Thrown out of here it would end the process.
+          this.#fail("unavailable", "the server answers what cannot be", cause);
+        }
+      },
       onClose: (cause) => this.#fail("unavailable", cause ? "connection failed" : "connection lost", cause),
     });
   }

@@ -145,10 +145,11 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   async writeMany(entries: ReadonlyMap<string, Uint8Array>, options?: Omit<WriteOptions, "condition">): Promise<void> {
-    const large = [...entries].filter(([, raw]) => raw.length > 1000 - ITEM_BYTES);
+    const { expiresAt } = options ?? {};
+    const large = [...entries].filter(([key, raw]) => raw.length + 3 * key.length > 1000 - ITEM_BYTES);
     // A value that is refused leaves the others unwritten.
     for (const [key, raw] of large) {
-      await this.#at("write", key, options, (spot) => this.#toBytes(spot, { value: raw, expiresAt: 0 }));
+      await this.#at("write", key, options, (spot) => this.#toBytes(spot, { value: raw, expiresAt }));
     }
     await Promise.all([...entries].map(([key, raw]) => this.write(key, raw, options)));
   }
@@ -320,10 +321,12 @@ export class MemcachedBackend implements ByteBackend {
     for (;;) {
       const version = await this.#put(spot, found, " ME");
       if (version !== false) return version;
-      const there = await this.#find(spot);
+      const reply = await this.#ask(spot, `mg ${spot.wireKey} v c\r\n`);
+      if (reply.line === "EN") continue;
+      const there = this.#found(spot, reply);
       if (there && isLive(there, this.now())) return false;
-      // Expired for us and not yet for the server.
-      const answer = there && await this.#put(spot, found, ` C${there.cas}`);
+      // Expired for us and not yet for the server, or that of another key.
+      const answer = await this.#put(spot, found, ` C${tokenOf(reply.line, "c")}`);
       if (answer) return answer;
     }
   }

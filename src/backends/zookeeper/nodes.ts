@@ -187,9 +187,19 @@ export class Nodes {
 
   /** Makes the root, and what stands beside the entries. */
   async make(asking: Asking): Promise<void> {
-    const parts = this.#root.split("/").slice(1);
-    for (const [index] of parts.entries()) await this.#create(asking, `/${parts.slice(0, index + 1).join("/")}`);
-    await this.#create(asking, this.path(REMOVALS));
+    await this.#grow(asking, this.path(REMOVALS));
+  }
+
+  /** From the end of the path: who may not write above need not, where it is there. */
+  async #grow(asking: Asking, path: string): Promise<void> {
+    try {
+      await this.#create(asking, path);
+    } catch (error) {
+      const above = path.slice(0, path.lastIndexOf("/"));
+      if (codeOf(error) !== Codes.noNode || above === "") throw error;
+      await this.#grow(asking, above);
+      await this.#create(asking, path);
+    }
   }
 
   /** Notes that an entry has a lifetime, before it has. */

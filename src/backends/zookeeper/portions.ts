@@ -4,20 +4,26 @@
  * @module
  */
 
+import type { Permissions } from "./nodes.ts";
+
 /** A transaction holds up everybody while it is carried out. */
 const STEPS = 500;
-/** Room for all that is beside path and data in one step. */
+/** Room for all that is beside path, data and a list of rights in one step. */
 const STEP_BYTES = 150;
 
 /** The limits of requests. */
 export class Portions {
   readonly #root: string;
   readonly #maxBytes: number;
+  readonly #stepBytes: number;
 
-  /** Limits for children of this path. */
-  constructor(root: string, maxBytes: number) {
+  /** Limits for children of this path, which are made with this access list. */
+  constructor(root: string, maxBytes: number, acl: Permissions) {
     this.#root = root;
     this.#maxBytes = maxBytes;
+    this.#stepBytes = STEP_BYTES;
+    if (typeof acl === "string") return;
+    for (const { scheme, id } of acl) this.#stepBytes += 12 + 3 * (scheme.length + id.length);
   }
 
   /** Whether a step on this child fits into a request. */
@@ -44,6 +50,6 @@ export class Portions {
 
   /** The path comes twice where a node is made, and a character may take three bytes. */
   #sizeOf({ name, data }: { readonly name: string; readonly data?: Uint8Array }): number {
-    return 6 * (this.#root.length + 1 + name.length) + STEP_BYTES + (data?.length ?? 0);
+    return 6 * (this.#root.length + 1 + name.length) + this.#stepBytes + (data?.length ?? 0);
   }
 }

@@ -36,6 +36,7 @@ interface Inner {
   readonly connectionManager?: {
     readonly socket?: { destroy(): void };
     readonly packetQueue?: { queue: unknown[] };
+    pendingBuffer?: unknown;
     onSocketData?: (bytes: unknown) => void;
   };
 }
@@ -52,6 +53,8 @@ export class Session {
   #isDenied = false;
   #isSpent = false;
   #change = Promise.withResolvers<void>();
+  // When this attempt to connect began.
+  #triedAt = 0;
 
   constructor(options: SessionOptions, onEvent: (event: SessionEvent) => void) {
     this.#options = options;
@@ -100,8 +103,9 @@ export class Session {
       const wait = this.#timeouts.start(timeout, () => {
         finish();
         reject(fail(asking, "timeout", `no answer within ${this.#options.timeout} ms`));
-        // The next server may do better, and this one would answer to nobody.
-        if (this.#client === client) cut(client);
+        // The next server may do better, and this one would answer to nobody; but one that has only just been found is not
+        // to blame for how long it was looked for.
+        if (this.#client === client && timeout > this.#options.timeout / 2) cut(client);
       });
       const abort = () => {
         finish();
@@ -131,9 +135,13 @@ export class Session {
       over.resolve();
     }, timeout);
     // The client waits for ever for a server that takes a connection and says nothing; there may be others.
+    const pause = Math.max(timeout / 4, 50);
     const patience = setInterval(() => {
-      if (!this.#isConnected && this.#client) cut(this.#client);
-    }, Math.max(timeout / 4, 50));
+      // One of many who wait does so for all.
+      if (this.#isConnected || !this.#client || performance.now() - this.#triedAt < pause - 1) return;
+      this.#triedAt = performance.now();
+      cut(this.#client);
+    }, pause);
     const abort = () => over.resolve();
     signal?.addEventListener("abort", abort, { once: true });
     try {
@@ -170,8 +178,12 @@ export class Session {
     listen("connected", () => this.#tell("connected", true));
     listen("disconnected", () => {
       // What waits in there would be sent when its caller has long been told that it failed.
-      const queue = (client as Inner).connectionManager?.packetQueue?.queue;
+      const manager = (client as Inner).connectionManager;
+      const queue = manager?.packetQueue?.queue;
       if (queue) queue.length = 0;
+      // And half of an answer would be taken for the begin of the next server's first one.
+      if (manager) manager.pendingBuffer = null;
+      this.#triedAt = performance.now();
       this.#tell("disconnected", false);
     });
     listen("expired", () => {
@@ -183,6 +195,7 @@ export class Session {
       this.#drop("disconnected");
     });
     if (auth) client.addAuthInfo(auth.scheme, toBuffer(new TextEncoder().encode(auth.credentials)));
+    this.#triedAt = performance.now();
     client.connect();
   }
 

@@ -314,7 +314,9 @@ export class ZookeeperBackend implements ByteBackend {
       const { node, removals } = await this.#nodes.look(asking, name);
       if (!node) continue;
       if (!isPast(node.expiresAt, this.now)) return false;
-      const answer = await this.#try(asking, { set: name, data, version: node.stat.version }, removals);
+      // Made anew, because an ephemeral node ends with the session that made it.
+      const steps: Step[] = [{ remove: name, version: node.stat.version }, { create: name, data, expiresAt }];
+      const answer = await this.#try(asking, steps, removals);
       if (answer) return answer;
     }
   }
@@ -342,15 +344,15 @@ export class ZookeeperBackend implements ByteBackend {
       const step = decide(this.#isLive(node) ? node : undefined);
       if (step === false) return false;
       if (step.expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
-      const answer = await this.#try(asking, step, removals);
+      const answer = await this.#try(asking, [step], removals);
       if (answer) return answer;
     }
   }
 
-  async #try(asking: Asking, step: Step, removals: number): Promise<string | boolean> {
+  async #try(asking: Asking, steps: readonly Step[], removals: number): Promise<string | boolean> {
     try {
-      const stats = await this.#nodes.commit(asking, [step], removals);
-      return "set" in step ? versionOf(stats.at(-1)!) : true;
+      const stats = await this.#nodes.commit(asking, steps, removals);
+      return "remove" in steps.at(-1)! ? true : versionOf(stats.at(-1)!);
     } catch (error) {
       if (codeOf(error) === Codes.badVersion || codeOf(error) === Codes.noNode) return false;
       throw error;

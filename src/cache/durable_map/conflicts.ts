@@ -22,33 +22,36 @@ export interface Conflict<V> {
 /** Says what the key shall have: `value`, `current`, something made of both, or `undefined` for no such key. */
 export type Resolve<V> = (conflict: Conflict<V>) => Awaitable<V | undefined>;
 
-/** Writes, or removes where there is no value, asking for a way out while others are first; what the key has then. */
+/**
+ * Writes, or removes where there is no value, asking for a way out while others are first; what the key has then, and whether
+ * that was done here.
+ */
 export async function writeOrResolve<V>(
   backend: Backend<V>,
   [key, value]: readonly [key: string, value: V | undefined],
   seen: Entry<V> | undefined,
   resolve: Resolve<V>,
   options?: Omit<WriteOptions, "condition">,
-): Promise<Entry<V> | undefined> {
+): Promise<readonly [entry: Entry<V> | undefined, isOwn: boolean]> {
   const { signal } = options ?? {};
   const before = seen?.value;
   for (;;) {
     const condition = seen ? { version: seen.version! } : "absent";
     if (value === undefined) {
-      if (condition !== "absent" && await backend.remove(key, { signal, condition })) return undefined;
+      if (condition !== "absent" && await backend.remove(key, { signal, condition })) return [undefined, true];
     } else {
       const answer = await backend.write(key, value, { ...options, condition });
       const version = typeof answer === "string" ? answer : undefined;
-      if (answer !== false) return { value, version, expiresAt: options?.expiresAt };
+      if (answer !== false) return [{ value, version, expiresAt: options?.expiresAt }, true];
     }
     seen = await backend.read(key, { signal, details: true });
     const current = seen?.value;
     if (value === current) {
-      if (value === undefined) return undefined;
+      if (value === undefined) return [undefined, false];
       // Two of one mind; it is written all the same, because it may have another lifetime.
       continue;
     }
     value = await resolve({ key, value, before, current });
-    if (value === current) return seen;
+    if (value === current) return [seen, false];
   }
 }

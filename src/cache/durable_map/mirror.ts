@@ -163,7 +163,7 @@ export class Mirror<V> {
     const { expiresAt, condition, signal } = options;
     return this.#change([key], signal, async () => {
       if (this.#resolve && condition === undefined) {
-        const entry = await writeOrResolve(this.#far, [key, value], this.local.entry(key), this.#resolve, options);
+        const [entry] = await writeOrResolve(this.#far, [key, value], this.local.entry(key), this.#resolve, options);
         return [entry?.version ?? true, [[key, entry]]];
       }
       const answer = await this.#far.write(key, value, options);
@@ -179,8 +179,8 @@ export class Mirror<V> {
     return this.#change([key], signal, async () => {
       if (this.#resolve && condition === undefined) {
         const seen = this.local.entry(key);
-        const entry = await writeOrResolve(this.#far, [key, undefined], seen, this.#resolve, { signal });
-        return [entry === undefined && seen !== undefined, [[key, entry]]];
+        const [entry, isOwn] = await writeOrResolve(this.#far, [key, undefined], seen, this.#resolve, { signal });
+        return [entry === undefined && isOwn, [[key, entry]]];
       }
       const isGone = await this.#far.remove(key, options);
       return [isGone, [condition && !isGone ? await this.#look(key, signal) : gone(key)]];
@@ -224,6 +224,7 @@ export class Mirror<V> {
   /** Asks the store for its revision, and for what has changed if that has moved. */
   async #pull(): Promise<void> {
     const { signal } = this.#closing;
+    signal.throwIfAborted();
     const revision = await this.#far.revision!({ signal });
     const suspects = this.#suspects;
     if (revision === this.#revision && suspects.size === 0) return;
