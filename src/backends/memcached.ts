@@ -73,7 +73,13 @@ export function memcached(servers: string | readonly string[], options: Memcache
     });
   });
   const name = `memcached(${all.map((server) => server.name).join(", ")})`;
-  return new MemcachedBackend({ name, servers: all, ring: new Ring(all), clearable: [...new Set(clearable)], now });
+  return new MemcachedBackend({
+    name,
+    servers: all,
+    ring: new Ring(all),
+    clearable: [...new Set(clearable)].sort(),
+    now,
+  });
 }
 
 /**

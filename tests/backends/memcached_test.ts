@@ -354,12 +354,15 @@ describe("memcached() and clear()", { skip }, () => {
     await all.close();
   });
 
-  test("keeps nested prefixes apart", async () => {
+  test("keeps nested prefixes apart, in whatever order they are given", async () => {
     const store = connected<number>(server.address, { clearable: ["n/", "n/m/"] });
     await store.setMany([["n/a", 1], ["n/m/b", 2]]);
     await store.clear({ prefix: "n/m/" });
     assertEquals([...await store.getMany(["n/a", "n/m/b"])], [["n/a", 1]]);
     await store.set("n/m/b", 3);
+    const other = connected<number>(server.address, { clearable: ["n/m/", "n/"] });
+    assertEquals(await other.get("n/m/b"), 3);
+    await other.close();
     await store.clear({ prefix: "n/" });
     assertEquals((await store.getMany(["n/a", "n/m/b"])).size, 0);
     await store.close();
