@@ -114,34 +114,15 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   async readMany(keys: readonly string[], options?: ReadOptions): Promise<Map<string, Entry<Uint8Array>>> {
+    const details = options?.details;
+    const entries = await this.#readAll(keys, options, (spot, reply) => this.#entryIn(spot, reply, details));
     const found = new Map<string, Entry<Uint8Array>>();
-    if (keys.some((key) => this.#generations.concern(key))) {
-      const entries = await Promise.all(keys.map((key) => this.read(key, options)));
-      for (const [index, entry] of entries.entries()) if (entry) found.set(keys[index]!, entry);
-      return found;
-    }
-    const since = performance.now();
-    const asking = { store: this.name, operation: "read", signal: options?.signal };
-    const shares = new Map<Server, { readonly key: string; readonly wireKey: string }[]>();
-    for (const key of keys) {
-      const wireKey = wireKeyOf(key);
-      const known = isPending(wireKey) ? await wireKey : wireKey;
-      const server = this.#ring.serverOf(known);
-      const share = shares.get(server);
-      if (share) share.push({ key, wireKey: known });
-      else shares.set(server, [{ key, wireKey: known }]);
-    }
-    await Promise.all(Array.from(shares, async ([server, share]) => {
-      const connection = server.connection ?? await server.connect(asking);
-      const heads = share.map(({ wireKey }) => options?.details ? `mg ${wireKey} v c\r\n` : `mg ${wireKey} v\r\n`);
-      const replies = await connection.sendMany(asking, heads.join(""), heads.length, since);
-      for (const [index, { key, wireKey }] of share.entries()) {
-        const spot = { asking: { ...asking, key }, key, wireKey, connection, since };
-        const entry = this.#entryIn(spot, replies[index]!, options?.details);
-        if (entry) found.set(key, entry);
-      }
-    }));
+    for (const [index, entry] of entries.entries()) if (entry) found.set(keys[index]!, entry);
     return found;
+  }
+
+  readValues(keys: readonly string[], options?: CallOptions): Promise<(Uint8Array | undefined)[]> {
+    return this.#readAll(keys, options, (spot, reply) => this.#entryIn(spot, reply, false)?.value);
   }
 
   async writeMany(entries: ReadonlyMap<string, Uint8Array>, options?: Omit<WriteOptions, "condition">): Promise<void> {
@@ -261,9 +242,51 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   #read(spot: Spot, details?: boolean): Promise<Entry<Uint8Array> | undefined> {
-    const head = details ? `mg ${spot.wireKey} v c\r\n` : `mg ${spot.wireKey} v\r\n`;
     const { asking, connection, since } = spot;
+    const head = readingOf(spot.wireKey, details);
     return connection.exchange(asking, head, undefined, since, (reply) => this.#entryIn(spot, reply, details));
+  }
+
+  /** What is made of the reply for each key, in their order; one write and one wait for each server. */
+  async #readAll<T>(
+    keys: readonly string[],
+    options: ReadOptions | undefined,
+    toAnswer: (spot: Spot, reply: Reply) => T | undefined,
+  ): Promise<(T | undefined)[]> {
+    const { details, signal } = options ?? {};
+    if (keys.some((key) => this.#generations.concern(key))) {
+      return await Promise.all(keys.map((key) =>
+        this.#at("read", key, options, async (spot) => {
+          return toAnswer(spot, await this.#ask(spot, readingOf(spot.wireKey, details)));
+        })
+      ));
+    }
+    const since = performance.now();
+    const store = this.name;
+    const shares = new Map<Server, { readonly indexes: number[]; readonly wireKeys: string[]; heads: string }>();
+    for (let index = 0; index < keys.length; index++) {
+      const wireKey = wireKeyOf(keys[index]!);
+      const known = isPending(wireKey) ? await wireKey : wireKey;
+      const server = this.#ring.serverOf(known);
+      let share = shares.get(server);
+      if (!share) shares.set(server, share = { indexes: [], wireKeys: [], heads: "" });
+      share.indexes.push(index);
+      share.wireKeys.push(known);
+      share.heads += readingOf(known, details);
+    }
+    const answers = new Array<T | undefined>(keys.length);
+    await Promise.all(Array.from(shares, async ([server, { indexes, wireKeys, heads }]) => {
+      const asking = { store, operation: "read", signal };
+      const connection = server.connection ?? await server.connect(asking);
+      const replies = await connection.sendMany(asking, heads, indexes.length, since);
+      for (let at = 0; at < replies.length; at++) {
+        const [index, wireKey] = [indexes[at]!, wireKeys[at]!];
+        const key = keys[index]!;
+        const spot = { asking: { store, operation: "read", key, signal }, key, wireKey, connection, since };
+        answers[index] = toAnswer(spot, replies[at]!);
+      }
+    }));
+    return answers;
   }
 
   #entryIn(spot: Spot, reply: Reply, details: boolean | undefined): Entry<Uint8Array> | undefined {
@@ -355,6 +378,11 @@ export class MemcachedBackend implements ByteBackend {
     const isMemory = line.includes("out of memory");
     throw failure(asking, "unavailable", isMemory ? "the server is out of memory" : `the server says ${said(line)}`);
   }
+}
+
+/** The command that reads a key. */
+function readingOf(wireKey: string, details: boolean | undefined): string {
+  return details ? `mg ${wireKey} v c\r\n` : `mg ${wireKey} v\r\n`;
 }
 
 /** The first words of a reply: an error, never what an entry holds. */
