@@ -10,13 +10,22 @@ import { type Asking, failure, type Reply } from "./connection.ts";
 import { tokenOf } from "./reply_reader.ts";
 import { isHashed } from "./wire_keys.ts";
 
-/** An entry on a server. */
-export interface Found {
+/** What is kept of an entry. */
+export interface Kept {
   readonly value: Uint8Array;
   /** Milliseconds since the epoch; `undefined` = never expires. */
   readonly expiresAt?: number | undefined;
-  /** The server's number, if it was asked for. */
-  readonly cas?: string | undefined;
+}
+
+/** An entry on a server. */
+export interface Found extends Kept {
+  /** What the server said of it, with its number if that was asked for. */
+  readonly line: string;
+}
+
+/** The server's number for the entry, where it was asked for. */
+export function casOf({ line }: Pick<Found, "line">): string {
+  return tokenOf(line, "c") ?? "";
 }
 
 /** A version in its parts. */
@@ -41,7 +50,7 @@ export function foundIn(
   try {
     const framed = unframe(value!);
     if (isHashed(wireKey) && framed.key !== key) return undefined;
-    return { value: framed.payload, expiresAt: framed.expiresAt, cas: tokenOf(line, "c") };
+    return { value: framed.payload, expiresAt: framed.expiresAt, line };
   } catch (cause) {
     throw failure(asking, "corrupt", "its frame is broken", cause);
   }

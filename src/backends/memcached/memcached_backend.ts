@@ -22,7 +22,7 @@ import type { Codec } from "../../core/codec.ts";
 import { encoded } from "../../core/encoded.ts";
 import { frame } from "../../core/frame.ts";
 import { type Asking, type Connection, failure, type Reply } from "./connection.ts";
-import { type Found, foundIn, isLive, versionOf, type WireVersion, wireVersionOf } from "./found.ts";
+import { casOf, type Found, foundIn, isLive, type Kept, versionOf, type WireVersion, wireVersionOf } from "./found.ts";
 import { Generations } from "./generations.ts";
 import { isLiveByFlags, lifetimeTokens } from "./lifetimes.ts";
 import { tokenOf } from "./reply_reader.ts";
@@ -169,7 +169,7 @@ export class MemcachedBackend implements ByteBackend {
       for (;;) {
         const found = await this.#find(spot);
         if (!found || !isLive(found, this.now())) return false;
-        if (await this.#put(spot, { value: found.value, expiresAt }, ` C${found.cas}`) !== false) return true;
+        if (await this.#put(spot, { value: found.value, expiresAt }, ` C${casOf(found)}`) !== false) return true;
       }
     });
   }
@@ -179,7 +179,7 @@ export class MemcachedBackend implements ByteBackend {
       for (;;) {
         const found = await this.#find(spot);
         if (!found || !isLive(found, this.now())) return undefined;
-        if (await this.#delete(spot, ` C${found.cas}`)) return this.#entry(spot, found);
+        if (await this.#delete(spot, ` C${casOf(found)}`)) return this.#entry(spot, found);
       }
     });
   }
@@ -307,8 +307,9 @@ export class MemcachedBackend implements ByteBackend {
     return foundIn(spot, reply);
   }
 
-  #entry({ connection: { about } }: Spot, { value, expiresAt, cas = "" }: Found): Entry<Uint8Array> {
-    return { value, expiresAt, version: versionOf({ epoch: about.epoch, cas, expiresAt }) };
+  #entry({ connection: { about } }: Spot, found: Found): Entry<Uint8Array> {
+    const { value, expiresAt } = found;
+    return { value, expiresAt, version: versionOf({ epoch: about.epoch, cas: casOf(found), expiresAt }) };
   }
 
   /** The server's number for a version; `undefined` if an entry cannot have it any more. */
@@ -325,7 +326,7 @@ export class MemcachedBackend implements ByteBackend {
   }
 
   /** Writes; the version is asked for where there is a condition, and without one the answer is `true`. */
-  #put(spot: Spot, found: Found, condition = ""): Promise<string | boolean> {
+  #put(spot: Spot, found: Kept, condition = ""): Promise<string | boolean> {
     const { wireKey, asking, connection, since } = spot;
     const bytes = this.#toBytes(spot, found);
     const lifetime = found.expiresAt === undefined ? "" : lifetimeTokens(found.expiresAt, this.now());
@@ -340,7 +341,7 @@ export class MemcachedBackend implements ByteBackend {
     });
   }
 
-  async #add(spot: Spot, found: Found): Promise<string | boolean> {
+  async #add(spot: Spot, found: Kept): Promise<string | boolean> {
     for (;;) {
       const version = await this.#put(spot, found, " ME");
       if (version !== false) return version;
@@ -360,7 +361,7 @@ export class MemcachedBackend implements ByteBackend {
     return this.remove(key, { condition, signal }).then((isGone) => isGone || condition === undefined);
   }
 
-  #toBytes(spot: Spot, { value, expiresAt }: Found): Uint8Array {
+  #toBytes(spot: Spot, { value, expiresAt }: Kept): Uint8Array {
     const { wireKey, key, connection } = spot;
     const bytes = frame({ payload: value, expiresAt, key: isHashed(wireKey) ? key : undefined });
     // 1 for the end of the key, 2 for that of the value.
