@@ -176,7 +176,6 @@ interface Outage {
 /** What happens, whatever happens: no lie, no loss, and in the end the same for all. `asks` tells whether a read with `autosync` asks. */
 async function live(place: string, seed: number, { asks, outage }: { asks: boolean; outage?: Outage }): Promise<void> {
   const history = new CallHistory();
-  // The server may be down when a process wants to end.
   const processes = await Promise.all(CLIENTS.map(([autosync]) => DurableProcess.start(place, autosync)));
   try {
     const clients = CLIENTS.map(([autosync], index) =>
@@ -226,36 +225,36 @@ async function live(place: string, seed: number, { asks, outage }: { asks: boole
   }
 }
 
+/** The same on a server of its own, which is killed in the middle. */
+async function liveOn<S extends Outage & { stop(): Promise<void> }>(
+  start: () => Promise<S>,
+  placeOf: (server: S) => string,
+  seed: number,
+  asks: boolean,
+): Promise<void> {
+  const server = await start();
+  try {
+    await live(placeOf(server), seed, { asks, outage: server });
+  } finally {
+    await server.stop();
+  }
+}
+
 describe("five processes with a map each lose, invent and hide nothing", () => {
   test("on an SQLite file", async () => {
     await inTemporaryFolder((folder) => live(`sqlite:${join(folder, "settings.db")}`, 1, { asks: true }));
   });
 
   test("on Redis, also when it is killed in the middle", { skip: redisServerIsMissing() ?? false }, async () => {
-    const server = await startRedisServer();
-    try {
-      await live(`redis:${server.port}#2000`, 2, { asks: true, outage: server });
-    } finally {
-      await server.stop();
-    }
+    await liveOn(startRedisServer, ({ port }) => `redis:${port}#2000`, 2, true);
   });
 
   test("on Postgres, also when it is killed in the middle", { skip: postgresIsMissing() ?? false }, async () => {
-    const server = await startPostgres();
-    try {
-      await live(`sql:${server.url}#2000`, 3, { asks: true, outage: server });
-    } finally {
-      await server.stop();
-    }
+    await liveOn(startPostgres, ({ url }) => `sql:${url}#2000`, 3, true);
   });
 
   test("on ZooKeeper, also when it is killed in the middle", { skip: zookeeperIsMissing() ?? false }, async () => {
-    const server = await startZookeeper();
-    try {
-      // It tells of changes by itself, a moment after they are acknowledged.
-      await live(`zookeeper:${server.address}/settings#4000`, 4, { asks: false, outage: server });
-    } finally {
-      await server.stop();
-    }
+    // It tells of changes by itself, a moment after they are acknowledged.
+    await liveOn(startZookeeper, ({ address }) => `zookeeper:${address}/settings#4000`, 4, false);
   });
 });

@@ -10,6 +10,7 @@ import { Output } from "./output.ts";
 import { ReplyReader } from "./reply_reader.ts";
 
 const READY = Promise.resolve();
+
 /** Who asks, for messages; and until when. */
 export interface Asking {
   /** Name of the backend. */

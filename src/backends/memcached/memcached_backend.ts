@@ -298,7 +298,7 @@ export class MemcachedBackend implements ByteBackend {
 
   /** What the server has, expired or not. */
   async #find(spot: Spot): Promise<Found | undefined> {
-    const reply = await this.#ask(spot, `mg ${spot.wireKey} v c\r\n`);
+    const reply = await this.#ask(spot, readingOf(spot.wireKey, true));
     return reply.line === "EN" ? undefined : this.#found(spot, reply);
   }
 
@@ -345,12 +345,12 @@ export class MemcachedBackend implements ByteBackend {
     for (;;) {
       const version = await this.#put(spot, found, " ME");
       if (version !== false) return version;
-      const reply = await this.#ask(spot, `mg ${spot.wireKey} v c\r\n`);
+      const reply = await this.#ask(spot, readingOf(spot.wireKey, true));
       if (reply.line === "EN") continue;
       const there = this.#found(spot, reply);
       if (there && isLive(there, this.now())) return false;
       // Expired for us and not yet for the server, or that of another key.
-      const answer = await this.#put(spot, found, ` C${tokenOf(reply.line, "c")}`);
+      const answer = await this.#put(spot, found, ` C${casOf(reply)}`);
       if (answer) return answer;
     }
   }
