@@ -23,7 +23,7 @@ const COUNT = 300;
 const keys = Array.from({ length: BATCH }, (_, index) => `key:${index}`);
 const some = keys.slice(0, COUNT);
 /** Differences of a few percent want more rounds than those of several times. */
-const PRECISE = { rounds: 31, warmups: 4 };
+const PRECISE = { rounds: 101, warmups: 8 };
 let round = 0;
 const nextBytes = () => new Uint8Array(1024).fill(++round);
 const nextText = () => String.fromCharCode(97 + ++round % 26).repeat(1024);
