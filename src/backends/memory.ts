@@ -47,8 +47,8 @@ class CloningBackend<V> extends MapBackend<V> {
     return structuredClone(super.readSync(key));
   }
 
-  override writeSync(key: string, value: V, expiresAt?: number): void {
-    super.writeSync(key, structuredClone(value), expiresAt);
+  override writeSync(key: string, value: V, expiresAt?: number): boolean {
+    return super.writeSync(key, structuredClone(value), expiresAt);
   }
 }
 

@@ -138,8 +138,11 @@ export interface Backend<Raw> {
 
   /** The value alone, for a backend that has it at hand; {@linkcode read} without a promise or an entry around it. */
   readSync?(key: string): Raw | undefined;
-  /** {@linkcode write} without a condition, for a backend that is done when it returns. */
-  writeSync?(key: string, raw: Raw, expiresAt?: number): void;
+  /**
+   * {@linkcode write} without a condition, for a backend that is done when it returns; `false` if it has refused the key. The
+   * store leaves it to it to refuse a key that is new and not well-formed: one that is there has been looked at.
+   */
+  writeSync?(key: string, raw: Raw, expiresAt?: number): boolean;
   /** The entries that are there, in a `Map` that the caller may change; one round trip. */
   readMany?(keys: readonly string[], options?: ReadOptions): Awaitable<Map<string, Entry<Raw>>>;
   /** The values alone in the order of the keys, `undefined` for what is absent; {@linkcode readMany} without the entries. */

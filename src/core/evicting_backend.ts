@@ -71,32 +71,35 @@ export class EvictingBackend<V> implements Backend<V> {
     return slot.value;
   }
 
-  writeSync(key: string, value: V, expiresAt?: number): void {
+  writeSync(key: string, value: V, expiresAt?: number): boolean {
     const size = this.#measure === undefined ? 0 : this.#measure(value, key);
     const slot = this.#live(key);
     const index = this.#index;
     if (expiresAt !== undefined && expiresAt <= this.now()) {
       if (slot !== undefined) this.#remove(slot);
-      return;
+      return true;
     }
+    if (slot === undefined && !key.isWellFormed()) return false;
     this.#changes++;
     if (slot === undefined) {
       if (this.#isPlain && this.#slots.size === this.#maxEntries && expiresAt === undefined && index.isTimeless) {
-        return index.replace(index.victim()!, key, value, 0);
+        index.replace(index.victim()!, key, value, 0);
+        return true;
       }
       const gone = this.#makeRoom(1, size);
       index.add(key, value, size, expiresAt);
       if (gone !== undefined) this.#report(gone);
-      return;
+      return true;
     }
     slot.value = value;
     slot.version = undefined;
     index.expire(slot, expiresAt);
     index.use(slot);
-    if (slot.size === size) return;
+    if (slot.size === size) return true;
     index.resize(slot, size);
     const gone = this.#makeRoom(0, 0, slot);
     if (gone !== undefined) this.#report(gone);
+    return true;
   }
 
   read(key: string, options?: ReadOptions): Entry<V> | undefined {
@@ -112,8 +115,7 @@ export class EvictingBackend<V> implements Backend<V> {
     if (options?.condition && !this.#holds(key, options.condition)) {
       return false;
     }
-    this.writeSync(key, value, options?.expiresAt);
-    return true;
+    return this.writeSync(key, value, options?.expiresAt);
   }
 
   remove(key: string, options?: RemoveOptions): boolean {

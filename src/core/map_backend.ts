@@ -48,15 +48,25 @@ export class MapBackend<V> implements Backend<V> {
     return slot instanceof Box ? slot.value : slot;
   }
 
-  writeSync(key: string, value: V, expiresAt?: number): void {
+  writeSync(key: string, value: V, expiresAt?: number): boolean {
+    const { size } = this.#map;
+    const slot = expiresAt === undefined ? undefined : this.#boxes.get(key);
+    // A box that is there takes the next value as well; that is cheaper than another one.
+    if (slot instanceof Box && this.#map === this.#boxes) slot.fill(value, expiresAt);
+    else this.#put(key, expiresAt === undefined ? value : new Box(value, expiresAt));
+    // Most keys have been there before, and to look at one takes half as long as to write.
+    if (this.#map.size > size && !key.isWellFormed()) {
+      this.#drop(key);
+      return false;
+    }
     this.#changes++;
-    if (expiresAt === undefined) return this.#put(key, value);
-    this.#put(key, new Box(value, expiresAt));
     // What expires unread goes too, without a timer: a look at all entries for eight times as many writes.
-    if (--this.#writesUntilPruning >= 0) return;
-    this.#canExpire = true;
-    this.prune();
-    this.#writesUntilPruning = 8 * this.#map.size;
+    if (expiresAt !== undefined && --this.#writesUntilPruning < 0) {
+      this.#canExpire = true;
+      this.prune();
+      this.#writesUntilPruning = 8 * this.#map.size;
+    }
+    return true;
   }
 
   read(key: string, options?: ReadOptions): Entry<V> | undefined {
@@ -72,8 +82,7 @@ export class MapBackend<V> implements Backend<V> {
 
   write(key: string, value: V, options?: WriteOptions): boolean {
     if (!this.#holds(key, options?.condition)) return false;
-    this.writeSync(key, value, options?.expiresAt);
-    return true;
+    return this.writeSync(key, value, options?.expiresAt);
   }
 
   remove(key: string, options?: RemoveOptions): boolean {
@@ -157,6 +166,10 @@ class Box<V> {
   declare version: string | undefined;
 
   constructor(value: V, expiresAt?: number) {
+    this.fill(value, expiresAt);
+  }
+
+  fill(value: V, expiresAt?: number): void {
     this.value = value;
     this.expiresAt = expiresAt;
     this.version = undefined;

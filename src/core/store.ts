@@ -64,7 +64,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#backend = place as Backend<V>;
     this.#now = now ?? place.now ?? Date.now;
     this.#ttl = toMilliseconds(ttl);
-    this.#maxKeyBytes = place.maxKeyBytes!;
+    this.#maxKeyBytes = place.maxKeyBytes ?? 1e9;
     if (place.readSync && place.writeSync) this.#atHand = this.#backend;
   }
 
@@ -87,7 +87,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
     const atHand = options === undefined ? this.#atHand : undefined;
-    const value = atHand?.readSync?.(key);
+    const value = atHand?.readSync!(key);
     // What is found has a good key.
     if (value !== undefined) return value;
     this.#check("read", key, options);
@@ -121,11 +121,12 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   /** Writes the value; resolves to the store. */
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async set(key: string, value: V, options?: SetOptions): Promise<this> {
-    this.#check("write", key, options);
+    const atHand = this.#atHand;
+    this.#check("write", key, options, atHand);
     checkValue(value);
     const expiresAt = this.#expiresAt(options);
-    if (this.#atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options, expiresAt);
-    this.#atHand.writeSync!(key, value, expiresAt);
+    if (atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
+    if (!atHand.writeSync!(key, value, expiresAt)) this.#refuse("write", key);
     return this;
   }
 
@@ -365,11 +366,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return this.close();
   }
 
-  // Apart from set(), whose every call would pay for this closure or wait.
-  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
-    const how = { ...options, expiresAt };
-    const done = expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how);
-    return Promise.resolve(done).then(() => this);
+  // Apart from set(), whose every call would pay for it.
+  async #set(key: string, value: V, options?: SetOptions): Promise<this> {
+    this.#check("write", key);
+    await this.#write(key, value, options);
+    return this;
   }
 
   async #size(): Promise<number> {
@@ -431,10 +432,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return expiresAt;
   }
 
-  // Small, so that it is inlined: what is wrong is told apart from it. A call without a key has the empty one.
-  #check(operation: string, key: string, options?: CallOptions): void {
+  // Small, so that it is inlined: what is wrong is told apart from it. A call without a key has the empty one. Whether a key
+  // is well-formed is left to who writes at once, because that takes half as long as the write.
+  #check(operation: string, key: string, options?: CallOptions, atHand?: unknown): void {
     if (
-      this.#closed || options?.signal || typeof key !== "string" || !key.isWellFormed() ||
+      this.#closed || options?.signal || typeof key !== "string" || !(atHand || key.isWellFormed()) ||
       key.length * 3 > this.#maxKeyBytes
     ) this.#refuse(operation, key, options);
   }

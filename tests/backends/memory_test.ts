@@ -51,6 +51,17 @@ test("memory() uses the map it is given, and sees what is changed past it", asyn
   assertNotEquals((await store.entry("a"))!.version, version);
 });
 
+test("an entry that was handed out stays as it was when its key is written with another lifetime", async () => {
+  const store = new Store<number>(memory());
+  await store.set("key", 1, { ttl: 1000 });
+  const before = (await store.entry("key"))!;
+  const copy = { ...before };
+  await store.set("key", 2, { ttl: 5000 });
+  assertEquals(before, copy);
+  assertEquals(await store.replace("key", 3, { version: before.version! }), false);
+  assertEquals(await store.get("key"), 2);
+});
+
 describe("memory(), with a map of its own and with a given one", () => {
   const places = { "its own": undefined, "a given one": new Map<string, number>() };
   for (const [title, map] of Object.entries(places)) {

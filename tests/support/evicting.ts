@@ -188,6 +188,14 @@ export function checkEvicting(name: string, make: Make, fromUrl: (url: URL) => B
       assertEquals(await keys(store as Store<never>), ["c", "d"]);
     });
 
+    test("a key that is refused evicts nothing", async () => {
+      const store = new Store<number>(make({ maxEntries: 2 }));
+      await store.setMany([["a", 1], ["b", 2]]);
+      await assertRejects(() => store.set("\ud800", 3), StoreError, "lone surrogate");
+      await assertRejects(() => store.set("\ud800", 3, { ttl: 1000 }), StoreError, "lone surrogate");
+      assertEquals(await Array.fromAsync(store), [["a", 1], ["b", 2]]);
+    });
+
     test("a write that has expired already leaves the key absent and evicts nothing", async () => {
       const clock = new FakeClock();
       const backend = make<number>({ maxEntries: 2, now: clock.now });

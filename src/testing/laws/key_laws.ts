@@ -94,6 +94,9 @@ export const keyLaws: readonly StoreLaw[] = [
     );
   }, ["list"]),
   law("a key with a lone surrogate is refused with invalid-key by every call", async ({ store, value }) => {
+    const { list, revision, ttl } = store.backend.supports;
+    const before = revision && await store.revision();
+    const lifetimes = ttl ? [1000, 0, -1] : [];
     for (const key of ["\ud800", "a\udfff", "\udc00\ud800"]) {
       for (
         const call of [
@@ -101,6 +104,7 @@ export const keyLaws: readonly StoreLaw[] = [
           () => store.has(key),
           () => store.entry(key),
           () => store.set(key, value(0)),
+          ...lifetimes.map((ttl) => () => store.set(key, value(0), { ttl })),
           () => store.add(key, value(0)),
           () => store.update(key, () => value(0)),
           () => store.delete(key),
@@ -113,6 +117,8 @@ export const keyLaws: readonly StoreLaw[] = [
       ) await expectRejection(call, isStoreError("invalid-key"), `${call}`);
     }
     expectEqual(await store.has("a"), false, "nothing may be written beside a refused key");
+    if (list) expectEqual(await store.size, 0, "nothing may be left of a refused key");
+    if (revision) expectEqual(await store.revision(), before, "a refused key is no change");
   }),
   law("a key that is no string is a TypeError", async ({ store, value }) => {
     for (const key of [undefined, null, 1, {}, Symbol("key")] as unknown as string[]) {
