@@ -487,6 +487,30 @@ describe("memcached() and outages", { skip }, () => {
     await new Promise((resolve) => strange.close(resolve));
   });
 
+  test("a server that takes its time with every word is given up within the time of one command", async () => {
+    const timeout = 600;
+    let said = "";
+    const slow = createServer((socket) => {
+      const answers = ["MN\r\n", "END\r\nEND\r\n", "EN\r\n"];
+      socket.on("error", () => {});
+      socket.on("data", () =>
+        setTimeout(() => {
+          const answer = answers.shift() ?? "";
+          said += answer;
+          socket.write(answer);
+        }, timeout * 0.7));
+    });
+    await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+    const store = connected(`127.0.0.1:${(slow.address() as { port: number }).port}`, { timeout });
+    try {
+      await rejectsWith(() => store.get("key"), "timeout");
+      assertEquals(said, "MN\r\n");
+    } finally {
+      await store.close();
+      await new Promise((resolve) => slow.close(resolve));
+    }
+  });
+
   test("a connection that ended while nobody spoke is made anew at once", async () => {
     const store = connected<number>(proxy.address);
     await store.set("idle", 1);

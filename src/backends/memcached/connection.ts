@@ -107,6 +107,9 @@ export class Connection {
   /** Connects, logs in, and asks the server what it is. */
   async open(asking: Asking, login: Login | undefined): Promise<void> {
     if (!this.#socket) throw failure(asking, "unsupported", "this runtime has no node:net");
+    // All of it together has the time of one command.
+    const since = performance.now();
+    const ask = (head: string) => this.send(asking, head, undefined, since);
     const late = setTimeout(() => this.#fail("timeout", `no connection within ${this.#timeout} ms`), this.#timeout);
     try {
       await this.#opening.promise;
@@ -115,20 +118,17 @@ export class Connection {
     } finally {
       clearTimeout(late);
     }
-    let hello = await this.send(asking, "mn\r\n");
+    let hello = await ask("mn\r\n");
     // Told to one that wants no login it would become an entry.
     if (login && hello.line.startsWith("CLIENT_ERROR")) {
-      await this.#logIn(asking, login);
-      hello = await this.send(asking, "mn\r\n");
+      await this.#logIn(asking, login, since);
+      hello = await ask("mn\r\n");
     }
     if (hello.line.startsWith("CLIENT_ERROR")) throw failure(asking, "denied", "the server wants a login");
     if (hello.line !== "MN") {
       throw failure(asking, "unsupported", "the server has no meta commands, which memcached 1.6 has");
     }
-    const [general, settings] = await Promise.all([
-      this.send(asking, "stats\r\n"),
-      this.send(asking, "stats settings\r\n"),
-    ]);
+    const [general, settings] = await Promise.all([ask("stats\r\n"), ask("stats settings\r\n")]);
     const of = (reply: Reply, name: string) => new RegExp(`^STAT ${name} (\\S+)`, "m").exec(reply.line)?.[1];
     const [pid, time, uptime] = ["pid", "time", "uptime"].map((name) => of(general, name));
     const size = Number(of(settings, "item_size_max"));
@@ -185,7 +185,7 @@ export class Connection {
     // Node's queueMicrotask() takes several times as long as this.
     if (this.#output.isEmpty) READY.then(this.#flush);
     this.#output.push(head, value);
-    this.#timer ??= setTimeout(() => this.#look(), this.#timeout);
+    this.#timer ??= setTimeout(() => this.#look(), since + this.#timeout - performance.now());
   }
 
   /** Ends when the last answer has come. */
@@ -194,9 +194,9 @@ export class Connection {
     if (this.#first === this.#pending.length) this.#fail("closed", "closed");
   }
 
-  async #logIn(asking: Asking, { username, password }: Login): Promise<void> {
+  async #logIn(asking: Asking, { username, password }: Login, since: number): Promise<void> {
     const secret = new TextEncoder().encode(`${username} ${password}`);
-    const { line } = await this.send(asking, `set auth 0 0 ${secret.length}\r\n`, secret);
+    const { line } = await this.send(asking, `set auth 0 0 ${secret.length}\r\n`, secret, since);
     if (line !== "STORED") throw failure(asking, "denied", "the login was refused");
   }
 
