@@ -121,11 +121,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   /** Writes the value; resolves to the store. */
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async set(key: string, value: V, options?: SetOptions): Promise<this> {
-    const atHand = this.#atHand;
+    const expiresAt = this.#expiresAt(options);
+    const atHand = expiresAt === EXPIRED ? undefined : this.#atHand;
     this.#check("write", key, options, atHand);
     checkValue(value);
-    const expiresAt = this.#expiresAt(options);
-    if (atHand === undefined || expiresAt === EXPIRED) return this.#set(key, value, options);
+    if (atHand === undefined) return this.#set(key, value, options, expiresAt);
     if (!atHand.writeSync!(key, value, expiresAt)) this.#refuse("write", key);
     return this;
   }
@@ -366,11 +366,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return this.close();
   }
 
-  // Apart from set(), whose every call would pay for it.
-  async #set(key: string, value: V, options?: SetOptions): Promise<this> {
-    this.#check("write", key);
-    await this.#write(key, value, options);
-    return this;
+  // Apart from set(), whose every call would pay for this closure or wait.
+  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+    const how = { ...options, expiresAt };
+    const done = expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how);
+    return Promise.resolve(done).then(() => this);
   }
 
   async #size(): Promise<number> {
