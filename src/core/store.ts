@@ -87,7 +87,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
     const atHand = options === undefined ? this.#atHand : undefined;
-    const value = atHand?.readSync!(key);
+    const value = atHand?.readSync?.(key);
     // What is found has a good key.
     if (value !== undefined) return value;
     this.#check("read", key, options);

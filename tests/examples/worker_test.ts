@@ -61,11 +61,15 @@ describe("examples/worker", { skip }, () => {
   const rates = async (day: string) => {
     const answer = await ask(`/rates/${day}`);
     assertEquals(answer.status, 200, await answer.clone().text());
-    return await answer.json() as unknown;
+    return await answer.json() as { dollar: number };
   };
   /** The same region, as another isolate or a script for the administrator sees it. */
   const elsewhere = () =>
-    new Region({ name: "rates", store: new Store(upstash(database, { prefix: "worker:" })), ttl: 1000 });
+    new Region<{ dollar: number }>({
+      name: "rates",
+      store: new Store(upstash(database, { prefix: "worker:" })),
+      ttl: 1000,
+    });
   const until = async (isSo: () => Promise<boolean>, what: string) => {
     for (let left = 1000; left > 0; left--) {
       if (await isSo()) return;
