@@ -126,8 +126,15 @@ export class Statements extends Expressions {
 
   removeMany(keys: readonly string[], now: number): Batch {
     const draft = new Draft(this.place.dialect);
-    const where = this.where(draft, "", this.isOneOf(draft, "", keys), this.isLive(draft, "", now));
-    return this.#change(draft, [`DELETE FROM ${this.place.target} WHERE ${where}`], "count");
+    const { target, key } = this.place;
+    let isMeant = this.isOneOf(draft, "", keys);
+    if (this.isPostgres) {
+      // Rows are taken in the order in which they are written, lest a writer and this one wait for each other.
+      const rows = `SELECT ${quote(key)} FROM ${target} WHERE ${this.where(draft, "", isMeant)}`;
+      isMeant = `${quote(key)} IN (${rows} ORDER BY ${this.inOrder("")} FOR UPDATE)`;
+    }
+    const where = this.where(draft, "", isMeant, this.isLive(draft, "", now));
+    return this.#change(draft, [`DELETE FROM ${target} WHERE ${where}`], "count");
   }
 
   /** Drops what has expired, which is no change, and then everything; nothing to do for a prefix that no key has. */
