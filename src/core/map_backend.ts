@@ -49,13 +49,16 @@ export class MapBackend<V> implements Backend<V> {
   }
 
   writeSync(key: string, value: V, expiresAt?: number): boolean {
-    const { size } = this.#map;
+    const isOwn = this.#map === this.#boxes;
+    const { size } = this.#boxes;
+    // Somebody else's map is not touched for a key that is refused.
+    if (!isOwn && !key.isWellFormed()) return false;
     const slot = expiresAt === undefined ? undefined : this.#boxes.get(key);
     // A box that is there takes the next value as well; that is cheaper than another one.
-    if (slot instanceof Box && this.#map === this.#boxes) slot.fill(value, expiresAt);
+    if (isOwn && slot instanceof Box) slot.fill(value, expiresAt);
     else this.#put(key, expiresAt === undefined ? value : new Box(value, expiresAt));
     // Most keys have been there before, and to look at one takes half as long as to write.
-    if (this.#map.size > size && !key.isWellFormed()) {
+    if (this.#boxes.size > size && !key.isWellFormed()) {
       this.#drop(key);
       return false;
     }

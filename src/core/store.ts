@@ -445,7 +445,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     if (this.#closed) throw this.#error("closed", operation);
     options?.signal?.throwIfAborted();
     if (typeof key !== "string") throw new TypeError(`Cannot ${operation}: key must be a string`);
-    if (!key.isWellFormed()) throw this.#error("invalid-key", operation, key, "it has a lone surrogate");
+    if (!key.isWellFormed()) throw this.#error("invalid-key", operation, key, "lone surrogate");
     if (key.length * 3 > this.#maxKeyBytes && new TextEncoder().encode(key).length > this.#maxKeyBytes) {
       throw this.#error("invalid-key", operation, key, `it is longer than ${this.#maxKeyBytes} bytes`);
     }

@@ -1,8 +1,9 @@
 import { describe, test } from "node:test";
-import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { memory, memoryFromUrl } from "../../src/backends/memory.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
+import { StoreError } from "../../src/core/store_error.ts";
 import { FakeClock } from "../../src/testing/fake_clock.ts";
 import { checkStoreLaws } from "../support/laws.ts";
 
@@ -60,6 +61,25 @@ test("an entry that was handed out stays as it was when its key is written with 
   assertEquals(before, copy);
   assertEquals(await store.replace("key", 3, { version: before.version! }), false);
   assertEquals(await store.get("key"), 2);
+});
+
+test("somebody else's map is not touched for a key that is refused, even one that it has", async () => {
+  const calls: string[] = [];
+  class Watched extends Map<string, number> {
+    override set(key: string, value: number): this {
+      calls.push(key);
+      return super.set(key, value);
+    }
+  }
+  const map = new Watched();
+  map.set("\udc00", 1);
+  calls.length = 0;
+  const store = new Store(memory({ map }));
+  for (const key of ["\ud800", "\udc00"]) {
+    await assertRejects(() => store.set(key, 2), StoreError, "lone surrogate");
+    await assertRejects(() => store.set(key, 2, { ttl: 1000 }), StoreError, "lone surrogate");
+  }
+  assertEquals([calls, [...map]], [[], [["\udc00", 1]]]);
 });
 
 describe("memory(), with a map of its own and with a given one", () => {

@@ -243,7 +243,7 @@ export class Engine<V> {
   nameOf(key: string): Awaitable<string> {
     if (typeof key !== "string") throw new TypeError("Cannot use a region: key must be a string");
     if (key.isWellFormed()) return key;
-    throw new StoreError("invalid-key", { store: this.name, operation: "use", key, reason: "it has a lone surrogate" });
+    throw new StoreError("invalid-key", { store: this.name, operation: "use", key, reason: "lone surrogate" });
   }
 
   look(
