@@ -5,6 +5,7 @@
  */
 
 import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
+import { IN_PLACE_BYTES, InPlace } from "./in_place.ts";
 
 /** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
 interface DenoItem {
@@ -31,6 +32,9 @@ interface DenoFile {
 interface DenoFiles {
   readonly build: { readonly os: string };
   lstatSync(path: string): DenoItem;
+  readFileSync(path: string): Uint8Array;
+  writeFileSync(path: string, bytes: Uint8Array, options: { createNew: boolean }): void;
+  renameSync(from: string, to: string): void;
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array, options: { createNew: boolean }): Promise<void>;
   open(path: string, options: { read?: boolean; write?: boolean; createNew?: boolean }): Promise<DenoFile>;
@@ -42,9 +46,10 @@ interface DenoFiles {
 }
 
 const PAGE = 1024;
+const WRITE_NEW = { createNew: true };
 
 /** The files of the machine, for Deno. */
-export function denoFileSystem(): FileSystem {
+export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
   const { Deno } = globalThis as unknown as { Deno: DenoFiles };
 
   const look = (path: string): FileInfo | undefined => {
@@ -58,28 +63,34 @@ export function denoFileSystem(): FileSystem {
   };
   // Deno cannot refuse links while opening. The look costs a tenth of the reading; a link that takes the path between
   // the two is followed.
-  const refuseLink = (path: string): void => {
-    let item: DenoItem;
-    try {
-      item = Deno.lstatSync(path);
-    } catch (error) {
-      throw withCode(error);
-    }
+  const toRead = (path: string): DenoItem => {
+    const item = Deno.lstatSync(path);
     if (!item.isFile) throw fileError(item.isDirectory ? "EISDIR" : "ELOOP", path);
+    return item;
+  };
+  const readInPlace = (path: string): Uint8Array | undefined =>
+    toRead(path).size > IN_PLACE_BYTES ? undefined : Deno.readFileSync(path);
+  const writeSynced = async (path: string, bytes: Uint8Array): Promise<void> => {
+    const file = await coded(Deno.open(path, { write: true, createNew: true }));
+    try {
+      await writeAll(file, bytes);
+      await coded(file.sync());
+    } finally {
+      file.close();
+    }
   };
 
   return {
     look,
     readFile(path) {
-      try {
-        refuseLink(path);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+      if (inPlace.isAllowed()) {
+        const bytes = codedSync(() => inPlace.run(() => readInPlace(path)));
+        if (bytes) return bytes;
+      } else codedSync(() => toRead(path));
       return coded(Deno.readFile(path));
     },
     async open(path) {
-      refuseLink(path);
+      codedSync(() => toRead(path));
       const file = await coded(Deno.open(path, { read: true }));
       return {
         read: async (into) => await coded(file.read(into)) ?? 0,
@@ -88,28 +99,24 @@ export function denoFileSystem(): FileSystem {
         close: async () => file.close(),
       };
     },
-    async writeFile(path, bytes, sync) {
-      if (!sync) return await coded(Deno.writeFile(path, bytes, { createNew: true }));
-      const file = await this.create(path);
-      try {
-        await file.write(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+    writeFile(path, bytes, sync) {
+      if (sync) return writeSynced(path, bytes);
+      if (bytes.length > IN_PLACE_BYTES || !inPlace.isAllowed()) return coded(Deno.writeFile(path, bytes, WRITE_NEW));
+      codedSync(() => inPlace.run(() => Deno.writeFileSync(path, bytes, WRITE_NEW)));
     },
     async create(path) {
       const file = await coded(Deno.open(path, { write: true, createNew: true }));
       return {
-        async write(bytes) {
-          for (let at = 0; at < bytes.length;) at += await coded(file.write(bytes.subarray(at)));
-        },
+        write: (bytes) => writeAll(file, bytes),
         sync: () => coded(file.sync()),
         // deno-lint-ignore require-await
         close: async () => file.close(),
       };
     },
-    rename: (from, to) => coded(Deno.rename(from, to)),
+    rename(from, to) {
+      if (!inPlace.isAllowed()) return coded(Deno.rename(from, to));
+      codedSync(() => inPlace.run(() => Deno.renameSync(from, to)));
+    },
     link: (from, to) => coded(Deno.link(from, to)),
     async removeFile(path) {
       // `Deno.remove` takes empty folders too.
@@ -155,6 +162,18 @@ function kindOf(item: DenoItem): FileKind {
 function infoOf(item: DenoItem): FileInfo {
   const { size, mtime, dev, ino } = item;
   return { kind: kindOf(item), size, modifiedAt: mtime?.getTime() ?? 0, id: ino ? `${dev}:${ino}` : "" };
+}
+
+async function writeAll(file: DenoFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await coded(file.write(bytes.subarray(at)));
+}
+
+function codedSync<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw withCode(error);
+  }
 }
 
 function coded<T>(answer: Promise<T>): Promise<T> {

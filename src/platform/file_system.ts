@@ -55,21 +55,21 @@ export interface FileWriter {
  * To implement one: paths are absolute and use `/`. A failure is an error with a POSIX `code` (`ENOENT`, `EEXIST`,
  * `ENOTEMPTY`, `EACCES`, `ENOSPC`, …). No method follows a symbolic link at the end of a path: reading one fails with
  * `ELOOP`. `rename` replaces a file as one step, `create`, `writeFile`, `makeFolder` and `link` fail with `EEXIST` if
- * there is anything, as one step.
+ * there is anything, as one step. Where an answer may come without a promise, so may a failure.
  */
 export interface FileSystem {
   /** What there is at a path, or `undefined` for nothing; best without a promise, because it stands before other calls. */
   look(path: string): Awaitable<FileInfo | undefined>;
   /** All bytes of a file. */
-  readFile(path: string): Promise<Uint8Array>;
+  readFile(path: string): Awaitable<Uint8Array>;
   /** Opens a file for reading. */
   open(path: string): Promise<FileReader>;
   /** Makes a new file and writes all of it; `sync` waits until its bytes would survive a power failure. */
-  writeFile(path: string, bytes: Uint8Array, sync?: boolean): Promise<void>;
+  writeFile(path: string, bytes: Uint8Array, sync?: boolean): Awaitable<void>;
   /** Makes a new file and opens it for writing. */
   create(path: string): Promise<FileWriter>;
   /** Gives a file another path in the same folder, and takes that path from whatever file had it. */
-  rename(from: string, to: string): Promise<void>;
+  rename(from: string, to: string): Awaitable<void>;
   /** Gives a file a second path. Left out, or failing with `ENOTSUP` or `EPERM`, where files have one path only. */
   link?(from: string, to: string): Promise<void>;
   /** Removes a file. */

@@ -5,6 +5,7 @@
  */
 
 import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
+import { IN_PLACE_BYTES, InPlace } from "./in_place.ts";
 
 /** The part of `fs.Stats` and `fs.Dirent` in use. */
 interface NodeKind {
@@ -22,10 +23,14 @@ interface NodeStats extends NodeKind {
 
 const PAGE = 1024;
 const WRITE_NEW = { flag: "wx" };
+// What is read in place is read here first. One byte more, to see the end.
+const room = new Uint8Array(IN_PLACE_BYTES + 1);
 
 /** The files of the machine, for Node and Bun. */
-export async function nodeFileSystem(): Promise<FileSystem> {
-  const { constants, lstatSync, promises } = await import("node:fs");
+export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<FileSystem> {
+  const { closeSync, constants, lstatSync, openSync, promises, readSync, renameSync, writeFileSync } = await import(
+    "node:fs"
+  );
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
   // Without O_NONBLOCK a named pipe would keep the reader waiting for a writer. Windows has neither flag.
   const toRead = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
@@ -53,14 +58,33 @@ export async function nodeFileSystem(): Promise<FileSystem> {
     }
   };
 
+  const refuseLink = (path: string): void => {
+    if (O_NOFOLLOW === undefined && look(path)?.kind === "link") throw fileError("ELOOP", path);
+  };
+  const readInPlace = (path: string): Uint8Array | undefined => {
+    const file = openSync(path, toRead);
+    try {
+      let length = 0;
+      while (length < room.length) {
+        const count = readSync(file, room, length, room.length - length, null);
+        if (count === 0) return room.slice(0, length);
+        length += count;
+      }
+      return undefined;
+    } finally {
+      closeSync(file);
+    }
+  };
+
   return {
     look,
     readFile(path) {
-      if (O_NOFOLLOW === undefined && look(path)?.kind === "link") return Promise.reject(fileError("ELOOP", path));
-      return promises.readFile(path, readOptions).then(plain);
+      refuseLink(path);
+      const bytes = inPlace.isAllowed() ? inPlace.run(() => readInPlace(path)) : undefined;
+      return bytes ?? promises.readFile(path, readOptions).then(plain);
     },
     async open(path) {
-      if (O_NOFOLLOW === undefined && look(path)?.kind === "link") throw fileError("ELOOP", path);
+      refuseLink(path);
       const file = await promises.open(path, toRead);
       return {
         read: async (into) => (await file.read(into, 0, into.length, null)).bytesRead,
@@ -68,7 +92,11 @@ export async function nodeFileSystem(): Promise<FileSystem> {
         close: () => file.close(),
       };
     },
-    writeFile: (path, bytes, sync) => sync ? writeSynced(path, bytes) : promises.writeFile(path, bytes, WRITE_NEW),
+    writeFile(path, bytes, sync) {
+      if (sync) return writeSynced(path, bytes);
+      if (bytes.length > IN_PLACE_BYTES || !inPlace.isAllowed()) return promises.writeFile(path, bytes, WRITE_NEW);
+      inPlace.run(() => writeFileSync(path, bytes, WRITE_NEW));
+    },
     async create(path) {
       const file = await promises.open(path, toCreate, 0o666);
       return {
@@ -81,7 +109,10 @@ export async function nodeFileSystem(): Promise<FileSystem> {
         close: () => file.close(),
       };
     },
-    rename: (from, to) => promises.rename(from, to),
+    rename(from, to) {
+      if (!inPlace.isAllowed()) return promises.rename(from, to);
+      inPlace.run(() => renameSync(from, to));
+    },
     link: (from, to) => promises.link(from, to),
     removeFile: (path) => promises.unlink(path),
     makeFolder: (path) => promises.mkdir(path).then(() => {}),

@@ -3,12 +3,20 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { denoFileSystem } from "../../src/platform/deno_file_system.ts";
 import { errorCode, type FileSystem } from "../../src/platform/file_system.ts";
 import { folderPath } from "../../src/platform/folder_path.ts";
+import { IN_PLACE_BYTES, InPlace } from "../../src/platform/in_place.ts";
 import { localFileSystem } from "../../src/platform/local_file_system.ts";
 import { MemoryFileSystem } from "../../src/platform/memory_file_system.ts";
+import { nodeFileSystem } from "../../src/platform/node_file_system.ts";
 
 const utf8 = (value: string) => new TextEncoder().encode(value);
+
+const never = new InPlace();
+never.isAllowed = () => false;
+const filesOfRuntime = async (inPlace: InPlace): Promise<FileSystem> =>
+  "Deno" in globalThis ? denoFileSystem(inPlace) : await nodeFileSystem(inPlace);
 
 interface Place {
   readonly files: FileSystem;
@@ -22,6 +30,15 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
     const root = await mkdtemp(`${tmpdir()}/everymap-`);
     return { files: await localFileSystem(), root, makeLink: symlink, dispose: () => rm(root, { recursive: true }) };
   },
+  "the files of this machine, by threads alone": async () => {
+    const root = await mkdtemp(`${tmpdir()}/everymap-`);
+    return {
+      files: await filesOfRuntime(never),
+      root,
+      makeLink: symlink,
+      dispose: () => rm(root, { recursive: true }),
+    };
+  },
   "files in memory": async () => {
     const files = new MemoryFileSystem();
     await files.makeFolder("/data");
@@ -34,8 +51,8 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
   },
 };
 
-async function assertCode(code: string, call: () => Promise<unknown>): Promise<void> {
-  assertEquals(errorCode(await assertRejects(call, Error)), code);
+async function assertCode(code: string, call: () => unknown): Promise<void> {
+  assertEquals(errorCode(await assertRejects(async () => await call(), Error)), code);
 }
 
 for (const [title, make] of Object.entries(places)) {
@@ -76,6 +93,21 @@ for (const [title, make] of Object.entries(places)) {
         const { kind, size, modifiedAt } = (await files.look(`${root}/a`))!;
         assertEquals([kind, size], ["file", 5]);
         assert(modifiedAt > before - 2000 && modifiedAt < Date.now() + 2000);
+      }),
+    );
+
+    test(
+      "files around the length that is read and written in place are whole",
+      inPlace(async ({ files, root }) => {
+        for (const length of [IN_PLACE_BYTES - 1, IN_PLACE_BYTES, IN_PLACE_BYTES + 1, 5 * IN_PLACE_BYTES + 7]) {
+          const bytes = Uint8Array.from({ length }, (_, index) => index % 251);
+          await files.writeFile(`${root}/${length}`, bytes);
+          // The one that was read first must not change with the next.
+          const read = await files.readFile(`${root}/${length}`);
+          await files.writeFile(`${root}/${length}.other`, new Uint8Array(100));
+          assertEquals(await files.readFile(`${root}/${length}.other`), new Uint8Array(100));
+          assert(read.length === length && read.every((byte, index) => byte === index % 251));
+        }
       }),
     );
 

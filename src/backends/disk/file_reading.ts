@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Awaitable } from "../../core/awaitable.ts";
 import { FRAME_BYTES, unframe } from "../../core/frame.ts";
 import { errorCode, type FileInfo, type FileReader, type FileSystem } from "../../platform/file_system.ts";
 
@@ -48,7 +49,7 @@ export async function readStart(file: FileReader, isHashed: boolean): Promise<Ui
 }
 
 /** Tries again while too many files are open, which passes when others are closed. */
-export async function patiently<T>(task: () => Promise<T>): Promise<T> {
+export async function patiently<T>(task: () => Awaitable<T>): Promise<T> {
   for (let wait = 1;; wait *= 2) {
     try {
       return await task();

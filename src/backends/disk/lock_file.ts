@@ -40,7 +40,11 @@ async function acquire(files: FileSystem, lock: string): Promise<void> {
     if (await isStale(files, lock)) {
       // Of all who find it stale one takes it away. Should it have become a fresh one just now, it goes back.
       const aside = `${lock}-${crypto.randomUUID().slice(0, 8)}`;
-      if (!await files.rename(lock, aside).then(() => true, () => false)) continue;
+      try {
+        await files.rename(lock, aside);
+      } catch {
+        continue;
+      }
       if (!await isStale(files, aside)) await files.link?.(aside, lock).catch(() => {});
       await files.removeFile(aside).catch(() => {});
       continue;
