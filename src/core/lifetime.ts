@@ -53,7 +53,8 @@ export function toMilliseconds(duration: number | Duration, name = "ttl"): numbe
     const isKnown = fields.length > 0 && fields.every(([unit, amount]) => unit in UNITS && typeof amount === "number");
     if (isKnown) total = fields.reduce((sum, [unit, amount]) => sum + amount * UNITS[unit]!, 0);
   }
-  if (typeof total === "number" && !Number.isNaN(total)) return total;
+  // Not NaN.
+  if (typeof total === "number" && total <= Infinity) return total;
   throw new (typeof total === "number" ? RangeError : TypeError)(`${name} must be milliseconds or a duration`);
 }
 

@@ -87,12 +87,11 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   // deno-lint-ignore require-await -- without one it is twice as fast for entries at hand
   async get(key: string, options?: CallOptions): Promise<V | undefined> {
     const atHand = options === undefined ? this.#atHand : undefined;
-    const value = atHand?.readSync?.(key);
+    const value = atHand && atHand.readSync!(key);
     // What is found has a good key.
     if (value !== undefined) return value;
-    this.#check("read", key, options);
-    if (atHand !== undefined) return undefined;
-    return Promise.resolve(this.#backend.read(key, options)).then((entry) => entry?.value);
+    if (atHand && key?.isWellFormed?.()) return undefined;
+    return this.#get(key, options);
   }
 
   /**
@@ -366,11 +365,16 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     return this.close();
   }
 
-  // Apart from set(), whose every call would pay for this closure or wait.
-  #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
+  // Apart from get() and set(), whose every call would pay for the wait.
+  async #get(key: string, options: CallOptions | undefined): Promise<V | undefined> {
+    this.#check("read", key, options);
+    return (await this.#backend.read(key, options))?.value;
+  }
+
+  async #set(key: string, value: V, options: SetOptions | undefined, expiresAt: number | undefined): Promise<this> {
     const how = { ...options, expiresAt };
-    const done = expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how);
-    return Promise.resolve(done).then(() => this);
+    await (expiresAt === EXPIRED ? this.#backend.remove(key, how) : this.#backend.write(key, value, how));
+    return this;
   }
 
   async #size(): Promise<number> {
@@ -424,9 +428,9 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
 
   #expiresAt(lifetime: Lifetime | undefined): number | undefined {
     if (lifetime === undefined && this.#ttl === Infinity) return undefined;
-    const ttl = lifetime === undefined ? this.#ttl : lifetime.ttl as number;
+    const ttl = lifetime === undefined ? this.#ttl : lifetime.ttl;
     // What a cache gives with every write is worth a short way.
-    const isShort = Number.isFinite(ttl) && ttl > 0 && lifetime?.expiresAt === undefined;
+    const isShort = typeof ttl === "number" && ttl > 0 && ttl < Infinity && lifetime?.expiresAt === undefined;
     const expiresAt = isShort ? this.#now() + ttl : toExpiresAt(lifetime, this.#ttl, this.#now);
     if (expiresAt! > 0 && !this.#backend.supports.ttl) this.#need("ttl");
     return expiresAt;
