@@ -5,7 +5,7 @@
  */
 
 import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
-import { IN_PLACE_BYTES, InPlace } from "./in_place.ts";
+import { IN_PLACE_BYTES, InPlace } from "../core/in_place.ts";
 
 /** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
 interface DenoItem {

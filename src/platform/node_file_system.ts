@@ -5,7 +5,7 @@
  */
 
 import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
-import { IN_PLACE_BYTES, InPlace } from "./in_place.ts";
+import { IN_PLACE_BYTES, InPlace } from "../core/in_place.ts";
 
 /** The part of `fs.Stats` and `fs.Dirent` in use. */
 interface NodeKind {

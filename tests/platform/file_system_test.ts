@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { denoFileSystem } from "../../src/platform/deno_file_system.ts";
 import { errorCode, type FileSystem } from "../../src/platform/file_system.ts";
 import { folderPath } from "../../src/platform/folder_path.ts";
-import { IN_PLACE_BYTES, InPlace } from "../../src/platform/in_place.ts";
+import { IN_PLACE_BYTES, InPlace } from "../../src/core/in_place.ts";
 import { localFileSystem } from "../../src/platform/local_file_system.ts";
 import { MemoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { nodeFileSystem } from "../../src/platform/node_file_system.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { describe, test } from "node:test";
 import { denoFileSystem } from "../../src/platform/deno_file_system.ts";
-import { IN_PLACE_BYTES, InPlace } from "../../src/platform/in_place.ts";
+import { IN_PLACE_BYTES, InPlace } from "../../src/core/in_place.ts";
 import { nodeFileSystem } from "../../src/platform/node_file_system.ts";
 
 function timed() {
