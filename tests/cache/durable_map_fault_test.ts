@@ -5,6 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { memory } from "../../src/backends/memory.ts";
 import { sqlite } from "../../src/backends/sqlite.ts";
 import { type Conflict, DurableMap, type DurableMapOptions } from "../../src/cache/durable_map.ts";
+import type { Backend } from "../../src/core/backend.ts";
 import { Store } from "../../src/core/store.ts";
 import { layer } from "../../src/core/layer.ts";
 import { StoreError } from "../../src/core/store_error.ts";
@@ -151,7 +152,55 @@ describe("a DurableMap with a copy near by", () => {
     await map.set("a", "1");
     assertEquals(await map.get("a"), "1");
     await map.close();
-    assertEquals(errors.length, 2);
+    // Reading, writing, and writing once more at the end.
+    assertEquals(errors.length, 3);
+  });
+
+  test("keeps all that its copy takes, though that refuses one of many", async () => {
+    const errors: unknown[] = [];
+    const near = memory<string>();
+    // As a server does, it takes a batch whole or not at all.
+    const strict: Backend<string> = Object.assign(memory<string>(), {
+      write: near.write.bind(near),
+      writeMany(entries: ReadonlyMap<string, string>) {
+        for (const value of entries.values()) {
+          if (value.length > 1000) throw new StoreError("too-large", { store: "copy", operation: "write" });
+        }
+        for (const [key, value] of entries) near.write(key, value);
+      },
+    });
+    const local = new Store<string>(strict);
+    const map = await DurableMap.open(new Store<string>(sqlite(":memory:", { revision: true })), {
+      local,
+      onError: (error) => errors.push(error),
+    });
+    await map.setMany([["a", "1"], ["large", "x".repeat(2000)], ["b", "2"]]);
+    await map.close();
+    assertEquals(await new Store(near).getMany(["a", "large", "b"]), new Map([["a", "1"], ["b", "2"]]));
+    assertEquals(errors.map((error) => (error as StoreError).code), ["too-large"]);
+  });
+
+  test("brings its copy up to date after that was out of reach", async () => {
+    const errors: unknown[] = [];
+    const told = Promise.withResolvers<void>();
+    const near = memory<string>();
+    let isDown = false;
+    const shaky = faulty(layer<string, string>(near, {}, ALL_BUT_CLOSE), { when: () => isDown });
+    const map = await DurableMap.open(new Store(memory<string>()), {
+      local: new Store(shaky),
+      onError: (error) => {
+        errors.push(error);
+        told.resolve();
+      },
+    });
+    isDown = true;
+    await map.setMany([["a", "1"], ["b", "1"]]);
+    await told.promise;
+    isDown = false;
+    await map.set("b", "2");
+    await map.close();
+    assertEquals(new Map(await Array.fromAsync(new Store(near))), new Map([["a", "1"], ["b", "2"]]));
+    assertEquals(errors.length, 1);
   });
 });
 

@@ -7,7 +7,10 @@
 import type { Entry } from "../../core/backend.ts";
 import { notify } from "../../core/notify.ts";
 import type { Store } from "../../core/store.ts";
+import { StoreError } from "../../core/store_error.ts";
 import { loadAll } from "./loading.ts";
+
+type Change<V> = readonly [key: string, entry: Entry<V> | undefined];
 
 /** A copy that follows in the background; when it fails, that is told and nothing else suffers. */
 export class WarmCopy<V> {
@@ -41,28 +44,46 @@ export class WarmCopy<V> {
     this.#writing ??= this.#write();
   }
 
-  /** Ends when everything is written. */
+  /** Ends when everything is written that can be. */
   async close(): Promise<void> {
     await this.#writing;
+    // What had to wait has waited long enough.
+    await this.#write();
     await this.#store.close();
   }
 
   async #write(): Promise<void> {
     // What comes in one turn is written together.
     await Promise.resolve();
-    while (this.#waiting.size > 0) {
-      const changes = this.#waiting;
+    let left: Change<V>[] = [];
+    while (left.length === 0 && this.#waiting.size > 0) {
+      const changes = [...this.#waiting];
       this.#waiting = new Map();
-      try {
-        await this.#writeAll(changes);
-      } catch (error) {
-        this.#fail(error);
-      }
+      left = await this.#tryAll(changes);
     }
+    this.#waiting = new Map([...left, ...this.#waiting]);
     this.#writing = undefined;
   }
 
-  async #writeAll(changes: ReadonlyMap<string, Entry<V> | undefined>): Promise<void> {
+  /** Writes what can be written. What is left because the copy cannot be reached waits for the next change. */
+  async #tryAll(changes: Change<V>[]): Promise<Change<V>[]> {
+    try {
+      await this.#writeAll(changes);
+      return [];
+    } catch (error) {
+      const mayPass = error instanceof StoreError && error.retryable;
+      if (mayPass || changes.length === 1) this.#fail(error);
+      if (mayPass) return changes;
+      if (changes.length === 1) return [];
+    }
+    // One that is refused does not take the others along.
+    for (const [at, change] of changes.entries()) {
+      if ((await this.#tryAll([change])).length > 0) return changes.slice(at);
+    }
+    return [];
+  }
+
+  async #writeAll(changes: Change<V>[]): Promise<void> {
     const gone: string[] = [];
     const lasting: [string, V][] = [];
     const { ttl: hasLifetimes } = this.#store.backend.supports;
