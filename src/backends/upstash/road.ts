@@ -20,7 +20,12 @@ export function givenRoad(client: UpstashClientLike): { readonly road: Road; rea
   return { road, host: URL.canParse(baseUrl) ? new URL(baseUrl).host : "" };
 }
 
-function loaded(load: () => Promise<Road>): Road {
+/** A road that is loaded for its first request; again for the next one if that fails. */
+export function loaded(load: () => Promise<Road>): Road {
   let road: Promise<Road> | undefined;
-  return async (commands, options) => await (await (road ??= load()))(commands, options);
+  const again = (cause: unknown): never => {
+    road = undefined;
+    throw cause;
+  };
+  return async (commands, options) => await (await (road ??= load().catch(again)))(commands, options);
 }
