@@ -245,6 +245,22 @@ describe("sql columns", () => {
     const store = new Store<number>(sql(db, { table: "t", expiresColumn: "until", now: clock.now }));
     assertEquals(await Array.fromAsync(store.keys()), dates.toSorted());
   });
+
+  test("numbers that others keep in a column of dates are moments in the unit that was said", async () => {
+    const clock = new FakeClock(Date.UTC(2026, 0, 2));
+    for (const [expiresUnit, unit] of [["milliseconds", 1], ["seconds", 1000]] as const) {
+      const db = database("CREATE TABLE t (key TEXT PRIMARY KEY, value TEXT, until datetime)");
+      const insert = db.prepare("INSERT INTO t VALUES (?1, '1', ?2)");
+      insert.run("lives", (clock.now() + 1000) / unit);
+      insert.run("gone", clock.now() / unit);
+      insert.run("date", "2026-01-02 00:00:00.5");
+      insert.run("never", null);
+      const store = new Store<number>(sql(db, { table: "t", expiresColumn: "until", expiresUnit, now: clock.now }));
+      assertEquals(await Array.fromAsync(store.keys()), ["date", "lives", "never"]);
+      assertEquals((await store.entry("lives"))?.expiresAt, clock.now() + 1000);
+      assertEquals([await store.prune(), await store.size], [1, 3]);
+    }
+  });
 });
 
 describe("sql tables", () => {

@@ -140,8 +140,10 @@ export class Expressions {
     );
   }
 
+  /** A column of dates in milliseconds; SQLite keeps numbers in it, too, if that is what is written. */
   #moment(column: string): string {
-    return `round((julianday(${column}) - 2440587.5) * 86400000)`;
+    const date = `round((julianday(${column}) - 2440587.5) * 86400000)`;
+    return `CASE typeof(${column}) WHEN 'text' THEN ${date} ELSE ${column} * ${this.place.expiry!.unit} END`;
   }
 
   #toMoment(draft: Draft, moment: number): string {
