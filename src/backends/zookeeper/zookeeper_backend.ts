@@ -21,10 +21,10 @@ import { type Clock, isPast } from "../../core/clock.ts";
 import type { Codec } from "../../core/codec.ts";
 import { encoded } from "../../core/encoded.ts";
 import { frame } from "../../core/frame.ts";
-import { codeOf, Codes } from "./client.ts";
 import { toFailure } from "./failure.ts";
 import { sortedKeys } from "./sorted_keys.ts";
 import type { Mirror } from "./mirror.ts";
+import { NodeChanges } from "./node_changes.ts";
 import { toKey, toNodeName } from "./node_names.ts";
 import type { Node, Nodes, Step } from "./nodes.ts";
 import type { Portions } from "./portions.ts";
@@ -63,6 +63,7 @@ export class ZookeeperBackend implements ByteBackend {
   readonly #nodes: Nodes;
   readonly #mirror: Mirror;
   readonly #portions: Portions;
+  readonly #changes: NodeChanges;
 
   constructor({ name, session, nodes, mirror, portions, now }: ZookeeperParts) {
     this.name = name;
@@ -71,6 +72,7 @@ export class ZookeeperBackend implements ByteBackend {
     this.#nodes = nodes;
     this.#mirror = mirror;
     this.#portions = portions;
+    this.#changes = new NodeChanges(nodes, now);
   }
 
   read(key: string, options?: ReadOptions): Promise<Entry<Uint8Array> | undefined> {
@@ -80,7 +82,7 @@ export class ZookeeperBackend implements ByteBackend {
       options,
       (asking) =>
         this.#nodes.get(asking, toNodeName(key)).then((node) =>
-          this.#isLive(node) ? toEntry(node, options?.details) : undefined
+          this.#changes.isLive(node) ? toEntry(node, options?.details) : undefined
         ),
     );
   }
@@ -90,7 +92,7 @@ export class ZookeeperBackend implements ByteBackend {
       "read",
       key,
       options,
-      async (asking) => this.#isLive(await this.#nodes.get(asking, toNodeName(key))),
+      async (asking) => this.#changes.isLive(await this.#nodes.get(asking, toNodeName(key))),
     );
   }
 
@@ -100,9 +102,9 @@ export class ZookeeperBackend implements ByteBackend {
     return this.#run("write", key, { signal }, async (asking) => {
       const name = toNodeName(key);
       const data = this.#toData(asking, name, raw, expiresAt);
-      if (condition === undefined) return await this.#put(asking, name, data, expiresAt);
-      if (condition === "absent") return await this.#add(asking, name, data, expiresAt);
-      return await this.#change(asking, name, (node) => {
+      if (condition === undefined) return await this.#changes.put(asking, name, data, expiresAt);
+      if (condition === "absent") return await this.#changes.add(asking, name, data, expiresAt);
+      return await this.#changes.change(asking, name, (node) => {
         if (!node || versionOf(node.stat) !== condition.version) return false;
         return { set: name, data, version: node.stat.version, expiresAt };
       });
@@ -113,21 +115,12 @@ export class ZookeeperBackend implements ByteBackend {
     return this.#run("remove", key, { signal }, async (asking) => {
       const name = toNodeName(key);
       if (condition) {
-        return await this.#change(asking, name, (node) => {
+        return await this.#changes.change(asking, name, (node) => {
           if (!node || versionOf(node.stat) !== condition.version) return false;
           return { remove: name, version: node.stat.version };
         }) !== false;
       }
-      for (;;) {
-        if (!this.#isLive(await this.#nodes.get(asking, name))) return false;
-        try {
-          await this.#nodes.commit(asking, [{ remove: name }]);
-          return true;
-        } catch (error) {
-          if (codeOf(error) !== Codes.noNode) throw error;
-          await this.#nodes.make(asking);
-        }
-      }
+      return await this.#changes.remove(asking, name);
     });
   }
 
@@ -154,7 +147,7 @@ export class ZookeeperBackend implements ByteBackend {
       const found = new Map<string, Entry<Uint8Array>>();
       for (const [index, key] of keys.entries()) {
         const node = nodes[index];
-        if (this.#isLive(node)) found.set(key, toEntry(node, options?.details));
+        if (this.#changes.isLive(node)) found.set(key, toEntry(node, options?.details));
       }
       return found;
     });
@@ -173,7 +166,7 @@ export class ZookeeperBackend implements ByteBackend {
       for (const some of this.#portions.of(all)) {
         // Most writes are of keys that are there.
         let steps = some.map(({ name, data }): Step => ({ set: name, data }));
-        for (let isFirst = true; !await this.#succeeds(asking, steps, !isFirst); isFirst = false) {
+        for (let isFirst = true; !await this.#changes.succeeds(asking, steps, !isFirst); isFirst = false) {
           const areThere = await this.#nodes.areThere(asking, some.map(({ name }) => name));
           steps = some.map(({ name, data }, index): Step =>
             areThere[index] ? { set: name, data } : { create: name, data, expiresAt }
@@ -186,10 +179,10 @@ export class ZookeeperBackend implements ByteBackend {
   removeMany(keys: readonly string[], options?: CallOptions): Promise<number> {
     return this.#run("remove", undefined, options, async (asking) => {
       const nodes = await Promise.all(keys.map((key) => this.#nodes.get({ ...asking, key }, toNodeName(key))));
-      const live = keys.filter((_, index) => this.#isLive(nodes[index]));
+      const live = keys.filter((_, index) => this.#changes.isLive(nodes[index]));
       let count = 0;
       for (const some of this.#portions.of(live.map((key) => ({ name: toNodeName(key), key })))) {
-        if (await this.#succeeds(asking, some.map(({ name }) => ({ remove: name })))) count += some.length;
+        if (await this.#changes.succeeds(asking, some.map(({ name }) => ({ remove: name })))) count += some.length;
         else for (const { key } of some) if (await this.remove(key, options)) count++;
       }
       return count;
@@ -203,7 +196,7 @@ export class ZookeeperBackend implements ByteBackend {
         isDone = true;
         const entries = names.flatMap((name) => toKey(name)?.startsWith(prefix) ? { name } : []);
         for (const some of this.#portions.of(entries)) {
-          isDone = await this.#succeeds(asking, some.map(({ name }) => ({ remove: name }))) && isDone;
+          isDone = await this.#changes.succeeds(asking, some.map(({ name }) => ({ remove: name }))) && isDone;
         }
       }
     });
@@ -213,7 +206,7 @@ export class ZookeeperBackend implements ByteBackend {
     if (isPast(expiresAt, this.now)) return this.remove(key, options);
     return this.#run("touch", key, options, async (asking) => {
       const name = toNodeName(key);
-      return await this.#change(asking, name, (node) => {
+      return await this.#changes.change(asking, name, (node) => {
         if (!node) return false;
         const data = this.#toData(asking, name, node.value, expiresAt);
         return { set: name, data, version: node.stat.version, expiresAt };
@@ -225,7 +218,7 @@ export class ZookeeperBackend implements ByteBackend {
     return this.#run("remove", key, options, async (asking) => {
       const name = toNodeName(key);
       let taken: Node | undefined;
-      const answer = await this.#change(asking, name, (node) => {
+      const answer = await this.#changes.change(asking, name, (node) => {
         taken = node;
         return node ? { remove: name, version: node.stat.version } : false;
       });
@@ -244,7 +237,7 @@ export class ZookeeperBackend implements ByteBackend {
         const names = some.map(({ name }) => name);
         const pruning = await pruningSteps(this.#nodes, asking, names, this.now);
         // If somebody was faster it can wait for the next time.
-        if (pruning.count > 0 && await this.#succeeds(asking, pruning.steps)) count += pruning.count;
+        if (pruning.count > 0 && await this.#changes.succeeds(asking, pruning.steps)) count += pruning.count;
       }
       return count;
     });
@@ -285,90 +278,6 @@ export class ZookeeperBackend implements ByteBackend {
       return await work(asking);
     } catch (error) {
       throw toFailure(error, asking);
-    }
-  }
-
-  #isLive(node: Node | undefined): node is Node {
-    return node !== undefined && !isPast(node.expiresAt, this.now);
-  }
-
-  async #put(asking: Asking, name: string, data: Uint8Array, expiresAt: number | undefined): Promise<string> {
-    if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
-    for (;;) {
-      const stat = await this.#nodes.set(asking, name, data) ??
-        await this.#create(asking, { create: name, data, expiresAt });
-      if (stat) return versionOf(stat);
-    }
-  }
-
-  async #add(
-    asking: Asking,
-    name: string,
-    data: Uint8Array,
-    expiresAt: number | undefined,
-  ): Promise<string | boolean> {
-    if (expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
-    for (;;) {
-      const stat = await this.#create(asking, { create: name, data, expiresAt });
-      if (stat) return versionOf(stat);
-      const { node, removals } = await this.#nodes.look(asking, name);
-      if (!node) continue;
-      if (!isPast(node.expiresAt, this.now)) return false;
-      // Made anew, because an ephemeral node ends with the session that made it.
-      const steps: Step[] = [{ remove: name, version: node.stat.version }, { create: name, data, expiresAt }];
-      const answer = await this.#try(asking, steps, removals);
-      if (answer) return answer;
-    }
-  }
-
-  async #create(asking: Asking, step: Step) {
-    for (;;) {
-      try {
-        return (await this.#nodes.commit(asking, [step]))[0];
-      } catch (error) {
-        if (codeOf(error) === Codes.nodeExists) return undefined;
-        if (codeOf(error) !== Codes.noNode) throw error;
-        await this.#nodes.make(asking);
-      }
-    }
-  }
-
-  /** Does to a live node what is decided by looking at it, again until nobody else was first; `false` if nothing is to do. */
-  async #change(
-    asking: Asking,
-    name: string,
-    decide: (node: Node | undefined) => false | Step & { readonly expiresAt?: number | undefined },
-  ): Promise<string | boolean> {
-    for (;;) {
-      const { node, removals } = await this.#nodes.look(asking, name);
-      const step = decide(this.#isLive(node) ? node : undefined);
-      if (step === false) return false;
-      if (step.expiresAt !== undefined) await this.#nodes.noteLifetime(asking);
-      const answer = await this.#try(asking, [step], removals);
-      if (answer) return answer;
-    }
-  }
-
-  async #try(asking: Asking, steps: readonly Step[], removals: number): Promise<string | boolean> {
-    try {
-      const stats = await this.#nodes.commit(asking, steps, removals);
-      return "remove" in steps.at(-1)! ? true : versionOf(stats.at(-1)!);
-    } catch (error) {
-      if (codeOf(error) === Codes.badVersion || codeOf(error) === Codes.noNode) return false;
-      throw error;
-    }
-  }
-
-  /** Whether all steps were done; none was if the nodes are not those that were seen. */
-  async #succeeds(asking: Asking, steps: readonly Step[], mayMake = true): Promise<boolean> {
-    try {
-      await this.#nodes.commit(asking, steps);
-      return true;
-    } catch (error) {
-      const code = codeOf(error);
-      if (code !== Codes.noNode && code !== Codes.nodeExists && code !== Codes.badVersion) throw error;
-      if (code === Codes.noNode && mayMake) await this.#nodes.make(asking);
-      return false;
     }
   }
 
