@@ -37,9 +37,9 @@ export interface DiskOptions {
  * not followed. Several processes can use the same folder: a value is written to a file of its own and then renamed, so
  * each reader sees the old value or the new one.
  *
- * Files up to 64 KiB are read, written and renamed in place, which is several times faster than leaving it to a thread:
- * some milliseconds at a time, and not at all for a while after one call that took over 2 ms. What must survive a power
- * failure (`durable`) is left to a thread.
+ * Files up to 64 KiB are read and written in place, and files are renamed and removed there, which is several times
+ * faster than leaving it to a thread: some milliseconds at a time, and not at all for a while after one call that took over
+ * 2 ms. What must survive a power failure (`durable`) is written by a thread.
  *
  * @throws {TypeError} If an option is unknown or of the wrong kind, or the folder is no path or `file:` URL.
  *

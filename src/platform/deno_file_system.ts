@@ -35,6 +35,7 @@ interface DenoFiles {
   readFileSync(path: string): Uint8Array;
   writeFileSync(path: string, bytes: Uint8Array, options: { createNew: boolean }): void;
   renameSync(from: string, to: string): void;
+  removeSync(path: string): void;
   readFile(path: string): Promise<Uint8Array>;
   writeFile(path: string, bytes: Uint8Array, options: { createNew: boolean }): Promise<void>;
   open(path: string, options: { read?: boolean; write?: boolean; createNew?: boolean }): Promise<DenoFile>;
@@ -118,10 +119,11 @@ export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
       codedSync(() => inPlace.run(() => Deno.renameSync(from, to)));
     },
     link: (from, to) => coded(Deno.link(from, to)),
-    async removeFile(path) {
+    removeFile(path) {
       // `Deno.remove` takes empty folders too.
       if (look(path)?.kind === "folder") throw fileError("EISDIR", path);
-      await coded(Deno.remove(path));
+      if (!inPlace.isAllowed()) return coded(Deno.remove(path));
+      codedSync(() => inPlace.run(() => Deno.removeSync(path)));
     },
     makeFolder: (path) => coded(Deno.mkdir(path)),
     async removeFolder(path) {

@@ -73,7 +73,7 @@ export interface FileSystem {
   /** Gives a file a second path. Left out, or failing with `ENOTSUP` or `EPERM`, where files have one path only. */
   link?(from: string, to: string): Promise<void>;
   /** Removes a file. */
-  removeFile(path: string): Promise<void>;
+  removeFile(path: string): Awaitable<void>;
   /** Makes one folder. */
   makeFolder(path: string): Promise<void>;
   /** Removes a folder if it is empty. */

@@ -28,9 +28,10 @@ const room = new Uint8Array(IN_PLACE_BYTES + 1);
 
 /** The files of the machine, for Node and Bun. */
 export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<FileSystem> {
-  const { closeSync, constants, lstatSync, openSync, promises, readSync, renameSync, writeFileSync } = await import(
-    "node:fs"
-  );
+  const { closeSync, constants, lstatSync, openSync, promises, readSync, renameSync, unlinkSync, writeFileSync } =
+    await import(
+      "node:fs"
+    );
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
   // Without O_NONBLOCK a named pipe would keep the reader waiting for a writer. Windows has neither flag.
   const toRead = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
@@ -114,7 +115,10 @@ export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<
       inPlace.run(() => renameSync(from, to));
     },
     link: (from, to) => promises.link(from, to),
-    removeFile: (path) => promises.unlink(path),
+    removeFile(path) {
+      if (!inPlace.isAllowed()) return promises.unlink(path);
+      inPlace.run(() => unlinkSync(path));
+    },
     makeFolder: (path) => promises.mkdir(path).then(() => {}),
     removeFolder: (path) => promises.rmdir(path),
     async syncFolder(path) {

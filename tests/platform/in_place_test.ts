@@ -57,6 +57,7 @@ describe("InPlace", () => {
       assertEquals(files.writeFile(`${root}/small`, new Uint8Array(9)), undefined);
       assertEquals(files.readFile(`${root}/small`), new Uint8Array(9));
       assertEquals(files.rename(`${root}/small`, `${root}/renamed`), undefined);
+      assertEquals(files.removeFile(`${root}/renamed`), undefined);
       const pending = async (answer: unknown) => {
         assertInstanceOf(answer, Promise);
         return await answer;
@@ -69,6 +70,7 @@ describe("InPlace", () => {
       await pending(files.writeFile(`${root}/small`, new Uint8Array(9)));
       assertEquals(await pending(files.readFile(`${root}/small`)), new Uint8Array(9));
       await pending(files.rename(`${root}/small`, `${root}/renamed`));
+      await pending(files.removeFile(`${root}/renamed`));
     } finally {
       await rm(root, { recursive: true });
     }

@@ -135,7 +135,11 @@ export class DiskFolder {
 
   /** Removes a file without a word if that fails: what is left of it is ignored, and swept one day. */
   async discard(path: string): Promise<void> {
-    await this.files.removeFile(path).catch(() => {});
+    try {
+      await this.files.removeFile(path);
+    } catch {
+      // A listing will find it.
+    }
   }
 
   /** Removes a file that is no entry if nobody can be writing it any more. */
