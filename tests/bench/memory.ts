@@ -10,6 +10,7 @@ import { createCache } from "cache-manager";
 import Keyv from "keyv";
 import { createStorage } from "unstorage";
 import { memory } from "../../src/backends/memory.ts";
+import { coarseNow } from "../../src/core/clock.ts";
 import { Store } from "../../src/core/store.ts";
 import { compare, machine } from "./harness.ts";
 
@@ -30,6 +31,44 @@ class AsyncMap {
   // deno-lint-ignore require-await -- what is measured is the promise
   async set(key: string, value: number): Promise<this> {
     this.#map.set(key, value);
+    return this;
+  }
+}
+
+/** What a store owes beyond that, and nothing else: a key that is not found is refused if it is no good text. */
+class CheckingMap {
+  readonly #map = new Map<string, number>();
+  // deno-lint-ignore require-await -- what is measured is the promise
+  async get(key: string): Promise<number | undefined> {
+    const value = this.#map.get(key);
+    if (value === undefined && !key.isWellFormed()) {
+      throw new TypeError("lone surrogate");
+    }
+    return value;
+  }
+  // deno-lint-ignore require-await -- what is measured is the promise
+  async set(key: string, value: number): Promise<this> {
+    this.#map.set(key, value);
+    return this;
+  }
+}
+
+/** And a lifetime is kept beside the value, in what was there before. */
+class ExpiringMap {
+  readonly #map = new Map<string, { value: number; expiresAt: number }>();
+  // deno-lint-ignore require-await -- what is measured is the promise
+  async get(key: string): Promise<number | undefined> {
+    const slot = this.#map.get(key);
+    return slot && slot.expiresAt > coarseNow() ? slot.value : undefined;
+  }
+  // deno-lint-ignore require-await -- what is measured is the promise
+  async set(key: string, value: number, options: unknown): Promise<this> {
+    const expiresAt = coarseNow() + (options as { ttl: number }).ttl;
+    const slot = this.#map.get(key);
+    if (slot) {
+      slot.value = value;
+      slot.expiresAt = expiresAt;
+    } else this.#map.set(key, { value, expiresAt });
     return this;
   }
 }
@@ -111,6 +150,8 @@ const picked = keys.map(() => {
 });
 
 const map = new AsyncMap();
+const checking = new CheckingMap();
+const bare = new ExpiringMap();
 const store = new Store<number>(memory());
 const expiring = new Store<number>(memory());
 const keyv = new Keyv<number>({ serialization: false });
@@ -118,13 +159,16 @@ const manager = createCache();
 const storage = createStorage<number>();
 const lifetime = { ttl: HOUR };
 // One after the other, as a program that has one of them would: filled in turn, their entries lie scattered in memory.
-for (const each of [map, store, keyv, manager, storage]) await writes(each)();
-await writes(expiring, lifetime)();
+for (const each of [map, checking, store, keyv, manager, storage]) {
+  await writes(each)();
+}
+for (const each of [bare, expiring]) await writes(each, lifetime)();
 
 console.log(machine());
 await compare("get, a hit among 10,000 keys", {
   "async Map": reads(map, keys),
   "everymap memory": reads(store, keys),
+  "async Map of values with lifetimes": reads(bare, keys),
   "everymap memory, with lifetimes": reads(expiring, keys),
   keyv: reads(keyv, keys),
   "cache-manager": reads(manager, keys),
@@ -132,6 +176,7 @@ await compare("get, a hit among 10,000 keys", {
 }, PRECISE);
 await compare("get, a miss", {
   "async Map": reads(map, absent),
+  "the same, looking at the key": reads(checking, absent),
   "everymap memory": reads(store, absent),
   keyv: reads(keyv, absent),
   "cache-manager": reads(manager, absent),
@@ -140,6 +185,7 @@ await compare("get, a miss", {
 await compare("set, overwriting 10,000 keys", {
   "async Map": writes(map),
   "everymap memory": writes(store),
+  "async Map of values with lifetimes": writes(bare, lifetime),
   "everymap memory, with a lifetime": writes(expiring, lifetime),
   keyv: writes(keyv),
   "cache-manager": writes(manager),
