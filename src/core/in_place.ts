@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { Awaitable } from "./awaitable.ts";
+
 /** The longest file that is read or written in place, in bytes. */
 export const IN_PLACE_BYTES = 65_536;
 
@@ -38,7 +40,12 @@ export class InPlace {
     return this.#restsUntil === -Infinity || this.#now() > this.#restsUntil;
   }
 
-  /** Makes the call. */
+  /** Makes the call in place if it may be, or leaves it to a thread. */
+  either<T>(call: () => T, byThread: () => Promise<T>): Awaitable<T> {
+    return this.isAllowed() ? this.run(call) : byThread();
+  }
+
+  /** Makes the call in place. */
   run<T>(call: () => T): T {
     const start = this.#now();
     try {

@@ -41,7 +41,8 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
   readonly #now: Clock;
   readonly #maxKeyBytes: number;
   readonly #updates = new Map<string, Promise<unknown>>();
-  // The backend while it answers at once; nothing after closing, so that the short way needs no check of its own.
+  // The backend while it answers at once to keys of any length; nothing after closing, so that the short way needs no check
+  // of its own.
   #atHand: Backend<V> | undefined;
   #closed = false;
 
@@ -65,7 +66,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     this.#now = now ?? place.now ?? Date.now;
     this.#ttl = toMilliseconds(ttl);
     this.#maxKeyBytes = place.maxKeyBytes ?? 1e9;
-    if (place.readSync && place.writeSync) this.#atHand = this.#backend;
+    if (place.readSync && place.writeSync && this.#maxKeyBytes >= 1e9) this.#atHand = this.#backend;
   }
 
   /** The store as a backend of values again, for layers and tiers; it knows no default lifetime. */
@@ -451,7 +452,7 @@ export class Store<V = unknown> implements AsyncIterable<[string, V]>, AsyncDisp
     if (typeof key !== "string") throw new TypeError(`Cannot ${operation}: key must be a string`);
     if (!key.isWellFormed()) throw this.#error("invalid-key", operation, key, "lone surrogate");
     if (key.length * 3 > this.#maxKeyBytes && new TextEncoder().encode(key).length > this.#maxKeyBytes) {
-      throw this.#error("invalid-key", operation, key, `it is longer than ${this.#maxKeyBytes} bytes`);
+      throw this.#error("invalid-key", operation, key, `over ${this.#maxKeyBytes} bytes`);
     }
   }
 

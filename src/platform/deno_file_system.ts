@@ -4,8 +4,8 @@
  * @module
  */
 
-import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
 import { IN_PLACE_BYTES, InPlace } from "../core/in_place.ts";
+import { fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
 
 /** The part of `Deno.FileInfo` and `Deno.DirEntry` in use. */
 interface DenoItem {
@@ -64,13 +64,13 @@ export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
   };
   // Deno cannot refuse links while opening. The look costs a tenth of the reading; a link that takes the path between
   // the two is followed.
-  const toRead = (path: string): DenoItem => {
+  const itemToRead = (path: string): DenoItem => {
     const item = Deno.lstatSync(path);
     if (!item.isFile) throw fileError(item.isDirectory ? "EISDIR" : "ELOOP", path);
     return item;
   };
   const readInPlace = (path: string): Uint8Array | undefined =>
-    toRead(path).size > IN_PLACE_BYTES ? undefined : Deno.readFileSync(path);
+    itemToRead(path).size > IN_PLACE_BYTES ? undefined : Deno.readFileSync(path);
   const writeSynced = async (path: string, bytes: Uint8Array): Promise<void> => {
     const file = await coded(Deno.open(path, { write: true, createNew: true }));
     try {
@@ -87,11 +87,11 @@ export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
       if (inPlace.isAllowed()) {
         const bytes = codedSync(() => inPlace.run(() => readInPlace(path)));
         if (bytes) return bytes;
-      } else codedSync(() => toRead(path));
+      } else codedSync(() => itemToRead(path));
       return coded(Deno.readFile(path));
     },
     async open(path) {
-      codedSync(() => toRead(path));
+      codedSync(() => itemToRead(path));
       const file = await coded(Deno.open(path, { read: true }));
       return {
         read: async (into) => await coded(file.read(into)) ?? 0,
@@ -102,8 +102,9 @@ export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
     },
     writeFile(path, bytes, sync) {
       if (sync) return writeSynced(path, bytes);
-      if (bytes.length > IN_PLACE_BYTES || !inPlace.isAllowed()) return coded(Deno.writeFile(path, bytes, WRITE_NEW));
-      codedSync(() => inPlace.run(() => Deno.writeFileSync(path, bytes, WRITE_NEW)));
+      const byThread = () => coded(Deno.writeFile(path, bytes, WRITE_NEW));
+      if (bytes.length > IN_PLACE_BYTES) return byThread();
+      return codedSync(() => inPlace.either(() => Deno.writeFileSync(path, bytes, WRITE_NEW), byThread));
     },
     async create(path) {
       const file = await coded(Deno.open(path, { write: true, createNew: true }));
@@ -114,16 +115,13 @@ export function denoFileSystem(inPlace: InPlace = new InPlace()): FileSystem {
         close: async () => file.close(),
       };
     },
-    rename(from, to) {
-      if (!inPlace.isAllowed()) return coded(Deno.rename(from, to));
-      codedSync(() => inPlace.run(() => Deno.renameSync(from, to)));
-    },
+    rename: (from, to) =>
+      codedSync(() => inPlace.either(() => Deno.renameSync(from, to), () => coded(Deno.rename(from, to)))),
     link: (from, to) => coded(Deno.link(from, to)),
     removeFile(path) {
       // `Deno.remove` takes empty folders too.
       if (look(path)?.kind === "folder") throw fileError("EISDIR", path);
-      if (!inPlace.isAllowed()) return coded(Deno.remove(path));
-      codedSync(() => inPlace.run(() => Deno.removeSync(path)));
+      return codedSync(() => inPlace.either(() => Deno.removeSync(path), () => coded(Deno.remove(path))));
     },
     makeFolder: (path) => coded(Deno.mkdir(path)),
     async removeFolder(path) {

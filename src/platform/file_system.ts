@@ -99,3 +99,12 @@ export function errorCode(error: unknown): string {
 export function fileError(code: string, path: string): Error & { code: string } {
   return Object.assign(new Error(`${code}: ${path}`), { code });
 }
+
+/** Removes a file without a word if that fails, because it may be gone already and does no harm where it is. */
+export async function discardFile(files: FileSystem, path: string): Promise<void> {
+  try {
+    await files.removeFile(path);
+  } catch {
+    // As said.
+  }
+}

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
 import { IN_PLACE_BYTES, InPlace } from "../core/in_place.ts";
+import { errorCode, fileError, type FileInfo, type FileKind, type FileSystem, type FolderItem } from "./file_system.ts";
 
 /** The part of `fs.Stats` and `fs.Dirent` in use. */
 interface NodeKind {
@@ -28,10 +28,8 @@ const room = new Uint8Array(IN_PLACE_BYTES + 1);
 
 /** The files of the machine, for Node and Bun. */
 export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<FileSystem> {
-  const { closeSync, constants, lstatSync, openSync, promises, readSync, renameSync, unlinkSync, writeFileSync } =
-    await import(
-      "node:fs"
-    );
+  const fs = await import("node:fs");
+  const { constants, promises } = fs;
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
   // Without O_NONBLOCK a named pipe would keep the reader waiting for a writer. Windows has neither flag.
   const toRead = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
@@ -41,7 +39,7 @@ export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<
 
   const look = (path: string): FileInfo | undefined => {
     try {
-      const stats = lstatSync(path, { throwIfNoEntry: false });
+      const stats = fs.lstatSync(path, { throwIfNoEntry: false });
       return stats && infoOf(stats);
     } catch (error) {
       // Bun throws here where Node answers.
@@ -63,17 +61,17 @@ export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<
     if (O_NOFOLLOW === undefined && look(path)?.kind === "link") throw fileError("ELOOP", path);
   };
   const readInPlace = (path: string): Uint8Array | undefined => {
-    const file = openSync(path, toRead);
+    const file = fs.openSync(path, toRead);
     try {
       let length = 0;
       while (length < room.length) {
-        const count = readSync(file, room, length, room.length - length, null);
+        const count = fs.readSync(file, room, length, room.length - length, null);
         if (count === 0) return room.slice(0, length);
         length += count;
       }
       return undefined;
     } finally {
-      closeSync(file);
+      fs.closeSync(file);
     }
   };
 
@@ -95,8 +93,9 @@ export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<
     },
     writeFile(path, bytes, sync) {
       if (sync) return writeSynced(path, bytes);
-      if (bytes.length > IN_PLACE_BYTES || !inPlace.isAllowed()) return promises.writeFile(path, bytes, WRITE_NEW);
-      inPlace.run(() => writeFileSync(path, bytes, WRITE_NEW));
+      const byThread = () => promises.writeFile(path, bytes, WRITE_NEW);
+      if (bytes.length > IN_PLACE_BYTES) return byThread();
+      return inPlace.either(() => fs.writeFileSync(path, bytes, WRITE_NEW), byThread);
     },
     async create(path) {
       const file = await promises.open(path, toCreate, 0o666);
@@ -110,15 +109,9 @@ export async function nodeFileSystem(inPlace: InPlace = new InPlace()): Promise<
         close: () => file.close(),
       };
     },
-    rename(from, to) {
-      if (!inPlace.isAllowed()) return promises.rename(from, to);
-      inPlace.run(() => renameSync(from, to));
-    },
+    rename: (from, to) => inPlace.either(() => fs.renameSync(from, to), () => promises.rename(from, to)),
     link: (from, to) => promises.link(from, to),
-    removeFile(path) {
-      if (!inPlace.isAllowed()) return promises.unlink(path);
-      inPlace.run(() => unlinkSync(path));
-    },
+    removeFile: (path) => inPlace.either(() => fs.unlinkSync(path), () => promises.unlink(path)),
     makeFolder: (path) => promises.mkdir(path).then(() => {}),
     removeFolder: (path) => promises.rmdir(path),
     async syncFolder(path) {

@@ -174,3 +174,16 @@ test("a URL names memory, with copies if it says so", async () => {
     assertThrows(() => memoryFromUrl(new URL(url)), TypeError, "Cannot open memory");
   }
 });
+
+test("a backend that answers at once and limits its keys refuses longer ones, to read and to write", async () => {
+  const backend: Backend<number> = Object.assign(memory<number>(), { maxKeyBytes: 10 });
+  const store = new Store(backend);
+  const longest = "k".repeat(10);
+  await store.set(longest, 1);
+  assertEquals([await store.get(longest), await store.get("k".repeat(9))], [1, undefined]);
+  for (const key of ["k".repeat(11), "é".repeat(6)]) {
+    for (const call of [() => store.get(key), () => store.set(key, 2), () => store.has(key)]) {
+      assertEquals((await assertRejects(call, StoreError)).code, "invalid-key");
+    }
+  }
+});

@@ -79,8 +79,9 @@ interface MapLike {
 }
 
 /** The same loop once more, so that each contender is compiled by itself, as in a program that has one kind of store. */
-function ownCopy<F>(loop: F): F {
-  return new Function(`return ${loop}`)() as F;
+function ownLoop<Args extends unknown[]>(loop: (...args: Args) => Promise<number>, ...args: Args) {
+  const own = new Function(`return ${loop}`)() as typeof loop;
+  return () => own(...args);
 }
 const readAll = async (
   store: MapLike,
@@ -118,18 +119,9 @@ const readAndWrite = async (
   }
   return turns * keys.length;
 };
-const reads = (store: MapLike, keys: readonly string[]) => {
-  const loop = ownCopy(readAll);
-  return () => loop(store, keys, TURNS);
-};
-const writes = (store: MapLike, options?: unknown) => {
-  const loop = ownCopy(writeAll);
-  return () => loop(store, keys, TURNS, options);
-};
-const mixed = (store: MapLike) => {
-  const loop = ownCopy(readAndWrite);
-  return () => loop(store, picked, TURNS);
-};
+const reads = (store: MapLike, keys: readonly string[]) => ownLoop(readAll, store, keys, TURNS);
+const writes = (store: MapLike, options?: unknown) => ownLoop(writeAll, store, keys, TURNS, options);
+const mixed = (store: MapLike) => ownLoop(readAndWrite, store, picked, TURNS);
 
 // Zipf with exponent 0.99 over the keys, from a small generator with a fixed seed.
 let seed = 42;

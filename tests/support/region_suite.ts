@@ -384,6 +384,7 @@ export function regionSuite(title: string, subject: RegionSubject): void {
         assertEquals(await cache.getOrCreate("a", () => 2, { mode: "wait" }), 2);
         assertEquals(await strict.getOrCreate("a", () => 2), 2);
         assertEquals(await strict.getOrCreate("b", () => 2, { mode: "stale" }), 1);
+        await until(async () => await strict.get("b") === 2);
         clock.advance(4500);
         assertEquals(await cache.getOrCreate("b", () => 3), 3);
       },

@@ -9,7 +9,7 @@
  */
 
 import { type Awaitable, isPending } from "../../core/awaitable.ts";
-import { errorCode, fileError, type FileInfo, type FileSystem } from "../../platform/file_system.ts";
+import { discardFile, errorCode, fileError, type FileInfo, type FileSystem } from "../../platform/file_system.ts";
 import type { Place } from "./file_names.ts";
 import { isBusy, patiently } from "./file_reading.ts";
 import { holding } from "./lock_file.ts";
@@ -134,12 +134,8 @@ export class DiskFolder {
   }
 
   /** Removes a file without a word if that fails: what is left of it is ignored, and swept one day. */
-  async discard(path: string): Promise<void> {
-    try {
-      await this.files.removeFile(path);
-    } catch {
-      // A listing will find it.
-    }
+  discard(path: string): Promise<void> {
+    return discardFile(this.files, path);
   }
 
   /** Removes a file that is no entry if nobody can be writing it any more. */

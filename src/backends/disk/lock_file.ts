@@ -7,7 +7,7 @@
  * @module
  */
 
-import { errorCode, type FileSystem } from "../../platform/file_system.ts";
+import { discardFile, errorCode, type FileSystem } from "../../platform/file_system.ts";
 
 const STALE_AFTER = 5000;
 const PATIENCE = 20_000;
@@ -24,7 +24,7 @@ export async function holding<T>(files: FileSystem, path: string, task: () => Pr
   try {
     return await task();
   } finally {
-    await discard(files, lock);
+    await discardFile(files, lock);
   }
 }
 
@@ -46,7 +46,7 @@ async function acquire(files: FileSystem, lock: string): Promise<void> {
         continue;
       }
       if (!await isStale(files, aside)) await files.link?.(aside, lock).catch(() => {});
-      await discard(files, aside);
+      await discardFile(files, aside);
       continue;
     }
     if (performance.now() > deadline) throw Object.assign(new Error("EBUSY: locked"), { code: "EBUSY" });
@@ -57,13 +57,4 @@ async function acquire(files: FileSystem, lock: string): Promise<void> {
 async function isStale(files: FileSystem, lock: string): Promise<boolean> {
   const info = await files.look(lock);
   return info !== undefined && Math.abs(Date.now() - info.modifiedAt) > STALE_AFTER;
-}
-
-// What is left is found stale one day.
-async function discard(files: FileSystem, path: string): Promise<void> {
-  try {
-    await files.removeFile(path);
-  } catch {
-    // Somebody else may have taken it.
-  }
 }

@@ -16,7 +16,11 @@ export class Failures {
     this.#errors.push(error);
   };
 
-  /** @throws {StoreError} If there was any: that one, or the first one with all as its cause. */
+  /**
+   * Ends the call with what failed of it, if anything did.
+   *
+   * @throws {StoreError} The one there was, or the first one with all as its cause.
+   */
   throwAny(total: number): void {
     const [first] = this.#errors;
     if (!first) return;
